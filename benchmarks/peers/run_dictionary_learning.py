@@ -1,0 +1,83 @@
+"""dictionary-learning: ``TopKTrainer`` driven by the package's own ``trainSAE``.
+
+Defaults are the package's and those of its published demonstration: learning rate scaled as
+2e-4 / sqrt(m / 2**14), activations normalised to unit mean square, auxiliary loss 1/32, linear
+decay over the last fifth of the steps. The default warm-up of 1000 steps is longer than a small
+budget and the trainer refuses it, so it becomes a share of the steps.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from _common import Encode, Job, run
+from dictionary_learning.trainers.top_k import AutoEncoderTopK, TopKTrainer
+from dictionary_learning.training import trainSAE
+
+
+class _Data:
+    """A stream that can be restarted: one pass for the norm estimate, one for training."""
+
+    def __init__(self, x: torch.Tensor, job: Job, normalise: bool) -> None:
+        self.x, self.job, self.estimate = x, job, normalise
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        if self.estimate:
+            self.estimate = False
+            return iter([self.x])
+        return self.job.stream(self.x)
+
+
+def fit(x: torch.Tensor, job: Job) -> Encode:
+    """Train with ``trainSAE`` and return the coder it saved."""
+    threshold = job.get("dead_threshold", None)
+
+    class Trainer(TopKTrainer):
+        def __init__(self, **options) -> None:  # noqa: ANN003
+            super().__init__(**options)
+            # Fixed at ten million rows in the package, which no small data set reaches.
+            if threshold is not None:
+                self.dead_feature_threshold = threshold
+
+    warmup = min(1000, max(1, int(job.get("warmup", 0.1) * job.steps)))
+    decay = job.get("decay_start", 0.8)
+    normalise = job.get("normalize", True)
+    config = {
+        "trainer": Trainer,
+        "steps": job.steps,
+        "activation_dim": x.shape[1],
+        "dict_size": job.m,
+        "k": job.k,
+        "layer": 0,
+        "lm_name": "vectors",
+        "lr": job.get("lr", None),
+        "auxk_alpha": job.get("aux", 1 / 32),
+        "warmup_steps": warmup,
+        "decay_start": None if decay is None else max(warmup + 1, int(decay * job.steps)),
+        "seed": job.seed,
+        "device": "cpu",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        trainSAE(
+            data=_Data(x, job, normalise),
+            trainer_configs=[config],
+            steps=job.steps,
+            save_dir=folder,
+            normalize_activations=normalise,
+            device="cpu",
+        )
+        sae = AutoEncoderTopK.from_pretrained(str(Path(folder) / "trainer_0" / "ae.pt"))
+    sae.eval()
+
+    def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        codes = sae.encode(rows)
+        return codes, sae.decode(codes)
+
+    return encode
+
+
+if __name__ == "__main__":
+    run(fit)

@@ -1,0 +1,30 @@
+"""semascope itself, with its defaults."""
+
+from __future__ import annotations
+
+import torch
+from _common import Encode, Job, run
+
+from semascope.discover import TopKSAE
+
+
+def fit(x: torch.Tensor, job: Job) -> Encode:
+    """Train with ``TopKSAE.fit`` and return the trained coder."""
+    options = {key: value for key, value in job.config.items() if key != "batch"}
+    model = TopKSAE(
+        n_components=job.m, n_active=job.k, random_state=job.seed, max_rows=job.budget, **options
+    )
+    model.fit(x.numpy())
+    # The class draws its own batches; it may stop early but never goes past ``max_rows``.
+    job.served = job.budget
+
+    def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        codes = model.transform(rows.numpy())
+        back = model.inverse_transform(codes)
+        return torch.from_numpy(codes.toarray()), torch.as_tensor(back)
+
+    return encode
+
+
+if __name__ == "__main__":
+    run(fit)

@@ -1,0 +1,60 @@
+"""Arrays, codes, errors, artifact files, progress, random numbers, scores: what every room uses."""
+
+from semascope.core.arrays import FloatArray, as_vectors, release_pages, row_blocks
+from semascope.core.codes import Codes
+from semascope.core.errors import (
+    ArtifactError,
+    InputError,
+    MissingExtraError,
+    SemascopeError,
+    did_you_mean,
+    listed,
+)
+from semascope.core.files import (
+    load_tensors,
+    new_folder,
+    plain_os_errors,
+    read_json,
+    require_writable,
+    save_tensors,
+    sha256,
+    verify_checksums,
+    write_atomic,
+    write_checksums,
+    write_json,
+)
+from semascope.core.progress import Progress, progress
+from semascope.core.random import SPLITS, generator, seed_from, split_of
+from semascope.core.scores import Score
+
+__all__ = [
+    "SPLITS",
+    "ArtifactError",
+    "Codes",
+    "FloatArray",
+    "InputError",
+    "MissingExtraError",
+    "Progress",
+    "Score",
+    "SemascopeError",
+    "as_vectors",
+    "did_you_mean",
+    "generator",
+    "listed",
+    "load_tensors",
+    "new_folder",
+    "plain_os_errors",
+    "progress",
+    "read_json",
+    "release_pages",
+    "require_writable",
+    "row_blocks",
+    "save_tensors",
+    "seed_from",
+    "sha256",
+    "split_of",
+    "verify_checksums",
+    "write_atomic",
+    "write_checksums",
+    "write_json",
+]

@@ -1,0 +1,238 @@
+"""The one door for vectors: whatever holds a matrix becomes a checked ``(n, d)`` float array."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core.errors import InputError, did_you_mean, listed
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_BLOCK_BYTES = 32 << 20
+_SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
+
+
+def as_vectors(x: Any, *, check_finite: bool = True) -> FloatArray:
+    """Turn anything that holds a matrix into a checked float array of shape ``(n, d)``.
+
+    Parameters
+    ----------
+    x : array, tensor, frame, column of lists, sparse matrix, path or VectorStore
+        NumPy (memory maps stay mapped), torch, scipy.sparse (made dense), a polars, pandas or
+        Arrow frame (all columns numeric, or one column of equally long lists), a nested list, or a
+        path to ``.npy``, ``.npz``, ``.safetensors``, ``.parquet``, ``.arrow`` or ``.feather``.
+    check_finite : bool, default True
+        Look for NaN and infinity, block by block.
+
+    Returns
+    -------
+    ndarray of float16, float32 or float64, shape (n, d)
+        A view or a memory map wherever the input allows it. Integers become float32.
+
+    Raises
+    ------
+    InputError
+        If the input is not two-dimensional, is empty, is not numeric, or holds a value that is not
+        finite (the message names the first bad row).
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> sc.core.as_vectors([[1, 2], [3, 4]])
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    array = _to_numpy(x)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise InputError(f"vectors must be numbers, found dtype {array.dtype}")
+    if array.ndim != 2:
+        hint = "; reshape one vector with x.reshape(1, -1)" if array.ndim == 1 else ""
+        raise InputError(
+            f"vectors must have two dimensions (rows, dimensions), found shape {array.shape}{hint}"
+        )
+    if 0 in array.shape:
+        raise InputError(f"vectors are empty: shape {array.shape}")
+    if array.dtype.kind != "f":
+        array = array.astype(np.float32)
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    if check_finite:
+        _require_finite(array)
+    return array
+
+
+def row_blocks(array: FloatArray, rows: int | None = None) -> Iterator[tuple[int, FloatArray]]:
+    """Walk an array in blocks of rows, letting go of mapped pages behind it.
+
+    A memory map that is read from end to end would otherwise count fully as resident memory.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, d)
+        In memory or mapped.
+    rows : int, optional
+        Rows in a block; by default as many as make 32 MB.
+
+    Yields
+    ------
+    (int, ndarray)
+        Index of the block's first row, and the block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import row_blocks
+    >>> [(start, block.shape) for start, block in row_blocks(np.ones((5, 2)), rows=3)]
+    [(0, (3, 2)), (3, (2, 2))]
+    """
+    step = rows or max(1, _BLOCK_BYTES // max(1, array.shape[1] * array.dtype.itemsize))
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
+        release_pages(array)
+
+
+def release_pages(array: npt.NDArray[Any]) -> None:
+    """Tell the system that a memory map's pages can go; a no-op for arrays in memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import release_pages
+    >>> release_pages(np.ones(3))
+    """
+    base: Any = array
+    while base is not None and getattr(base, "_mmap", None) is None:
+        base = getattr(base, "base", None)
+    mapped = getattr(base, "_mmap", None)
+    # Only maps that cannot hold unsaved changes: dropping a writable page may lose what is in it.
+    if mapped is not None and getattr(base, "mode", "") == "r" and hasattr(mapped, "madvise"):
+        import mmap
+
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _require_finite(array: FloatArray) -> None:
+    for start, block in row_blocks(array):
+        # A sum is finite only if all terms are (or overflow, which the second look clears up).
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(block.sum(dtype=np.float64)):
+                continue
+        bad = np.argwhere(~np.isfinite(block))
+        if len(bad):
+            row, column = int(bad[0, 0]), int(bad[0, 1])
+            raise InputError(
+                f"vectors hold a value that is not finite at row {start + row}, column {column} "
+                f"({block[row, column]}); remove or repair that row"
+            )
+
+
+def _to_numpy(x: Any) -> npt.NDArray[Any]:
+    if isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, str | Path):
+        return _from_file(Path(x))
+    if hasattr(x, "to_vectors"):  # VectorStore, which lives a floor above
+        return np.asanyarray(x.to_vectors())
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.Tensor):
+        x = x.detach().cpu()
+        return np.asarray(x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy())
+    if hasattr(x, "tocsr") and hasattr(x, "toarray"):
+        return np.asarray(x.toarray())
+    module = type(x).__module__.split(".")[0]
+    if module in {"polars", "pandas", "pyarrow"}:
+        return _from_frame(x)
+    try:
+        return np.asarray(x)
+    except ValueError as err:
+        raise InputError(f"vectors must be a matrix, found rows of different lengths: {err}") from err
+
+
+def _from_frame(x: Any) -> npt.NDArray[Any]:
+    import polars as pl
+
+    module = type(x).__module__.split(".")[0]
+    frame = x if module == "polars" else pl.from_pandas(x) if module == "pandas" else pl.from_arrow(x)
+    series = [frame] if isinstance(frame, pl.Series) else frame.get_columns()
+    lists = [s for s in series if s.dtype in (pl.List, pl.Array)]
+    if len(lists) == 1:
+        return _from_list_column(lists[0])
+    numeric = [s for s in series if s.dtype.is_numeric()]
+    if len(numeric) != len(series) or not series:
+        found = listed(f"{s.name}: {s.dtype}" for s in series)
+        raise InputError(
+            "vectors in a frame must be one column of lists or numeric columns only; "
+            f"found {found}"
+        )
+    return np.asarray(pl.DataFrame(series).to_numpy())
+
+
+def _from_list_column(column: Any) -> npt.NDArray[Any]:
+    import polars as pl
+
+    lengths = column.list.len() if column.dtype == pl.List else None
+    if column.null_count():
+        row = int(column.is_null().arg_true()[0])
+        raise InputError(f"vectors in column '{column.name}' are missing at row {row}")
+    if lengths is not None:
+        usual = int(lengths[0]) if len(lengths) else 0
+        odd = (lengths != usual).arg_true()
+        if len(odd):
+            row = int(odd[0])
+            raise InputError(
+                f"vectors in column '{column.name}' have {usual} values at row 0 "
+                f"but {lengths[row]} at row {row}"
+            )
+        flat = column.explode(empty_as_null=False) if usual else column
+        return np.asarray(flat.to_numpy()).reshape(len(column), usual)
+    return np.asarray(column.to_numpy())
+
+
+def _from_file(path: Path) -> npt.NDArray[Any]:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; open a vector store with VectorStore.open('{path}')")
+    if not path.exists():
+        near = (p.name for p in path.parent.glob("*")) if path.parent.is_dir() else ()
+        raise InputError(f"no file of vectors at {path}{did_you_mean(path.name, near)}")
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npy":
+            return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return np.asarray(archive[_only(path, list(archive.files))])
+        if suffix == ".safetensors":
+            from safetensors.numpy import load_file
+
+            tensors = load_file(path)
+            return tensors[_only(path, list(tensors))]
+        if suffix in {".parquet", ".arrow", ".feather"}:
+            import polars as pl
+
+            read = pl.read_parquet if suffix == ".parquet" else pl.read_ipc
+            return _from_frame(read(path))
+    except InputError:
+        raise
+    except Exception as err:
+        raise InputError(f"cannot read vectors from {path}: {err}") from err
+    raise InputError(
+        f"cannot read vectors from {path}: suffix '{suffix}' is not one of {listed(_SUFFIXES)}"
+    )
+
+
+def _only(path: Path, names: list[str]) -> str:
+    for preferred in ("vectors", "embeddings"):
+        if preferred in names:
+            return preferred
+    if len(names) != 1:
+        raise InputError(
+            f"{path} holds {len(names)} arrays ({listed(names)}); "
+            "name one of them 'vectors', or save one array a file"
+        )
+    return names[0]

@@ -1,0 +1,137 @@
+"""Sparse activations: which atoms make up each row, and how strongly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core.errors import ArtifactError, InputError
+from semascope.core.files import load_tensors, save_tensors
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Activations of `m` latents on `n` rows in compressed sparse rows.
+
+    Parameters
+    ----------
+    indptr : ndarray of int64, shape (n + 1,)
+        Where each row starts in `indices` and `values`.
+    indices : ndarray of int32, shape (nnz,)
+        Latents, ascending within a row.
+    values : ndarray of float32, shape (nnz,)
+        Activations.
+    n_components : int
+        Number of latents, `m`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import Codes
+    >>> codes = Codes.from_scipy(np.array([[0, 2.0], [1.0, 0]]))
+    >>> codes
+    Codes of 2 rows over 2 latents, 1.0 active a row
+    >>> codes[1].to_scipy().toarray()
+    array([[1., 0.]], dtype=float32)
+    """
+
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    n_components: int
+
+    def __post_init__(self) -> None:
+        if len(self.indices) != len(self.values) or int(self.indptr[-1]) != len(self.values):
+            raise InputError(
+                f"codes do not fit together: indptr ends at {int(self.indptr[-1])}, "
+                f"{len(self.indices)} indices, {len(self.values)} values"
+            )
+
+    @classmethod
+    def from_scipy(cls, matrix: Any) -> Codes:
+        """Take over any scipy.sparse matrix or dense array of shape (n, m)."""
+        from scipy.sparse import csr_array
+
+        csr = csr_array(matrix)
+        csr.sum_duplicates()
+        return cls(
+            csr.indptr.astype(np.int64),
+            csr.indices.astype(np.int32),
+            csr.data.astype(np.float32),
+            int(csr.shape[1]),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and latents, ``(n, m)``."""
+        return len(self.indptr) - 1, self.n_components
+
+    @property
+    def nnz(self) -> int:
+        """Number of active pairs of row and latent."""
+        return len(self.values)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __repr__(self) -> str:
+        n, m = self.shape
+        return f"Codes of {n:,} rows over {m:,} latents, {self.nnz / max(1, n):.1f} active a row"
+
+    def to_scipy(self) -> csr_array:
+        """Return a ``scipy.sparse.csr_array`` that shares this memory."""
+        from scipy.sparse import csr_array
+
+        return csr_array((self.values, self.indices, self.indptr), shape=self.shape)
+
+    def __getitem__(self, rows: int | slice | npt.NDArray[Any]) -> Codes:
+        """Return some rows: one index, a slice, an index array or a boolean mask."""
+        if isinstance(rows, int | np.integer):
+            if not -len(self) <= rows < len(self):
+                raise InputError(f"row {rows} is outside 0..{len(self) - 1}")
+            rows = np.array([rows % len(self)])
+        return Codes.from_scipy(self.to_scipy()[rows])
+
+    @cached_property
+    def _columns(self) -> csc_array:
+        return self.to_scipy().tocsc()
+
+    def column(self, j: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return the rows on which latent `j` is active, ascending, and its activations there."""
+        if not 0 <= j < self.n_components:
+            raise InputError(f"latent {j} is outside 0..{self.n_components - 1}")
+        columns = self._columns
+        span = slice(columns.indptr[j], columns.indptr[j + 1])
+        return columns.indices[span].astype(np.int64), columns.data[span]
+
+    def prevalence(self) -> npt.NDArray[np.float64]:
+        """Return the share of rows on which each latent is active, shape (m,)."""
+        counts = np.zeros(self.n_components, dtype=np.int64)
+        for start in range(0, self.nnz, 1 << 22):
+            counts += np.bincount(self.indices[start : start + (1 << 22)], minlength=len(counts))
+        return counts / max(1, len(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write the codes as safetensors."""
+        save_tensors(
+            Path(path),
+            {"indptr": self.indptr, "indices": self.indices, "values": self.values},
+            {"kind": "codes", "n_components": str(self.n_components)},
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Codes:
+        """Map codes from a file that `save` wrote; nothing is read until it is used."""
+        tensors, metadata = load_tensors(Path(path))
+        if metadata.get("kind") != "codes" or set(tensors) != {"indptr", "indices", "values"}:
+            raise ArtifactError(f"{path} holds no codes; expected a file that Codes.save wrote")
+        m = int(metadata["n_components"])
+        return cls(tensors["indptr"], tensors["indices"], tensors["values"], m)

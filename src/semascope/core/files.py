@@ -1,0 +1,330 @@
+"""Artifact files: atomic writes, checksums, and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core.errors import ArtifactError, InputError
+
+CHECKSUMS = "checksums.json"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hex digits.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import sha256
+    >>> _ = Path("a.txt").write_text("abc")
+    >>> sha256(Path("a.txt"))[:8]
+    'ba7816bf'
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a temporary sibling of `path`, then rename it into place.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, cannot be written, or is full; nothing half-written stays.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import write_atomic
+    >>> write_atomic(Path("a.json"), lambda tmp: tmp.write_text("{}"))
+    >>> Path("a.json").read_text()
+    '{}'
+    """
+    with plain_os_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically, with stable key order and a final newline.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import read_json, write_json
+    >>> write_json(Path("a.json"), {"b": 1})
+    >>> read_json(Path("a.json"))
+    {'b': 1}
+    """
+    text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, lambda tmp: tmp.write_text(text + "\n", encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON, with an error that names the file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import read_json
+    >>> _ = Path("a.json").write_text("[1]")
+    >>> read_json(Path("a.json"))
+    [1]
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise ArtifactError(f"{path} is missing") from err
+    except (json.JSONDecodeError, UnicodeDecodeError) as err:
+        raise ArtifactError(f"{path} is not readable JSON ({err}); it is truncated or damaged") from err
+
+
+@contextmanager
+def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a temporary sibling folder that becomes `path` only if the block succeeds.
+
+    Raises
+    ------
+    ArtifactError
+        If `path` exists and `overwrite` is False.
+    InputError
+        If the parent folder is missing, cannot be written, or is full.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import new_folder
+    >>> with new_folder(Path("out")) as folder:
+    ...     _ = (folder / "a.txt").write_text("hello")
+    >>> Path("out/a.txt").read_text()
+    'hello'
+    """
+    if path.exists() and not overwrite:
+        raise ArtifactError(f"{path} exists; choose another name or pass overwrite")
+    with plain_os_errors(path):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            if path.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+                path.rename(old / path.name)
+                temporary.rename(path)
+                shutil.rmtree(old)
+            else:
+                temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def plain_os_errors(path: Path) -> Iterator[None]:
+    """Turn the system's write errors into one clear `InputError` about `path`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import plain_os_errors
+    >>> with plain_os_errors(Path("nowhere/x")):
+    ...     Path("nowhere/x").write_text("")
+    Traceback (most recent call last):
+    ...
+    semascope.core.errors.InputError: cannot write nowhere/x: the folder nowhere does not exist
+    """
+    try:
+        yield
+    except OSError as err:
+        reasons = {
+            errno.ENOSPC: "no space is left on the device",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EACCES: f"no permission to write in {path.parent}",
+            errno.EPERM: f"no permission to write in {path.parent}",
+            errno.EROFS: f"{path.parent} is read-only",
+            errno.ENOENT: f"the folder {path.parent} does not exist",
+            errno.ENOTDIR: f"{path.parent} is not a folder",
+        }
+        if err.errno not in reasons:
+            raise
+        raise InputError(f"cannot write {path}: {reasons[err.errno]}") from err
+
+
+def require_writable(path: Path) -> None:
+    """Raise `InputError` now if `path` could not be created later.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import require_writable
+    >>> require_writable(Path("reviews.lexicon"))
+    """
+    with plain_os_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        os.unlink(name)
+
+
+def write_checksums(folder: Path) -> None:
+    """Record size and SHA-256 of every file in a folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import verify_checksums, write_checksums
+    >>> Path("art").mkdir()
+    >>> _ = Path("art/a.txt").write_text("abc")
+    >>> write_checksums(Path("art"))
+    >>> verify_checksums(Path("art"))
+    """
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != CHECKSUMS)
+    write_json(
+        folder / CHECKSUMS,
+        {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in files},
+    )
+
+
+def verify_checksums(folder: Path, *, only: set[str] | None = None) -> None:
+    """Compare a folder's files with their recorded sizes and checksums.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that `write_checksums` has seen.
+    only : set of str, optional
+        Names whose content is hashed; sizes are compared for all files.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the first file that is missing, truncated or changed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import ArtifactError, verify_checksums, write_checksums
+    >>> Path("art").mkdir()
+    >>> _ = Path("art/a.txt").write_text("abc")
+    >>> write_checksums(Path("art"))
+    >>> _ = Path("art/a.txt").write_text("abd")
+    >>> try:
+    ...     verify_checksums(Path("art"))
+    ... except ArtifactError as err:
+    ...     print(err)
+    art/a.txt was changed after it was written (checksum differs); restore it from a copy
+    """
+    recorded = read_json(folder / CHECKSUMS)
+    for name, entry in sorted(recorded.items()):
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing; restore it from a copy")
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise ArtifactError(
+                f"{path} has {size} bytes instead of {entry['bytes']}: it is truncated or "
+                "was changed; restore it from a copy"
+            )
+        if (only is None or name in only) and sha256(path) != entry["sha256"]:
+            raise ArtifactError(
+                f"{path} was changed after it was written (checksum differs); "
+                "restore it from a copy"
+            )
+
+
+def save_tensors(
+    path: Path, tensors: dict[str, npt.NDArray[Any]], metadata: dict[str, str] | None = None
+) -> None:
+    """Write arrays as safetensors, atomically.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from semascope.core import load_tensors, save_tensors
+    >>> save_tensors(Path("a.safetensors"), {"x": np.arange(3)}, {"kind": "demo"})
+    >>> load_tensors(Path("a.safetensors"))
+    ({'x': array([0, 1, 2])}, {'kind': 'demo'})
+    """
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
+    write_atomic(path, lambda tmp: save_file(contiguous, tmp, metadata=metadata))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+    """Map the arrays of a safetensors file into memory without reading them.
+
+    Returns
+    -------
+    (dict of str to ndarray, dict of str to str)
+        Read-only memory maps by name, and the metadata.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing or is no whole safetensors file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from semascope.core import load_tensors, save_tensors
+    >>> save_tensors(Path("a.safetensors"), {"x": np.eye(2, dtype=np.float32)})
+    >>> load_tensors(Path("a.safetensors"))[0]["x"].shape
+    (2, 2)
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 0 < length <= size - 8:
+                raise ValueError("its header is cut off")
+            header = json.loads(file.read(length))
+    except (OSError, ValueError) as err:
+        raise ArtifactError(f"cannot read {path}: {err}; it is missing or damaged") from err
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        if 8 + length + end > size:
+            raise ArtifactError(f"{path} is truncated; restore it from a copy")
+        tensors[name] = _mapped(path, entry, 8 + length + start, end - start)
+    return tensors, metadata
+
+
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+    "I8": "i1", "U8": "u1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "BOOL": "?",
+}  # fmt: skip
+
+
+def _mapped(path: Path, entry: dict[str, Any], offset: int, size: int) -> npt.NDArray[Any]:
+    dtype = np.dtype(_DTYPES[entry["dtype"]])
+    if size == 0:
+        return np.zeros(entry["shape"], dtype)
+    return np.memmap(path, dtype, mode="r", offset=offset, shape=tuple(entry["shape"]))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,53 @@
+"""A score is never a bare number: value, interval, chance level, counts and direction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured value with what is needed to judge it.
+
+    Parameters
+    ----------
+    metric : str
+        What was measured.
+    value : float
+        The value itself, in the metric's unit.
+    low, high : float or None
+        Ends of the 95 % interval; None where none applies.
+    null : float or None
+        What chance reaches: a shuffled name, a random atom.
+    n : int
+        How many rows it rests on.
+    higher_is_better : bool
+        Direction of the metric.
+    note : str
+        When it does not apply, or what was left out.
+
+    Examples
+    --------
+    >>> from semascope.core import Score
+    >>> print(Score("trust", 0.91, 0.88, 0.94, null=0.52, n=240))
+    trust 0.910 [0.880, 0.940], null 0.520, n=240
+    """
+
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    null: float | None = None
+    n: int = 0
+    higher_is_better: bool = True
+    note: str = ""
+
+    def __str__(self) -> str:
+        interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None else ""
+        null = f", null {self.null:.3f}" if self.null is not None else ""
+        return f"{self.metric} {self.value:.3f}{interval}{null}, n={self.n}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, for JSON."""
+        return asdict(self)

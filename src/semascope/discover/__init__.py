@@ -1,0 +1,22 @@
+"""Learn dictionaries from vectors: estimators, one trainer, one inference form."""
+
+from semascope.discover.dictionary import Dictionary
+from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
+from semascope.discover.sae import BatchTopKSAE, TopKSAE, recipe_for
+from semascope.discover.sizes import check_sizes, default_sizes
+from semascope.discover.trainer import Recipe, State
+
+__all__ = [
+    "BatchTopKSAE",
+    "Dictionary",
+    "Fit",
+    "Recipe",
+    "State",
+    "TopKSAE",
+    "check_sizes",
+    "default_sizes",
+    "fit_dictionary",
+    "fit_more",
+    "fold",
+    "recipe_for",
+]

@@ -1,0 +1,198 @@
+"""The inference form of a learned dictionary: what is saved, loaded and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core import ArtifactError, Codes, InputError, load_tensors, save_tensors
+from semascope.vectors import Float32Array, VectorSource, as_source, blocks
+
+Form = Literal["linear-topk", "linear-threshold"]
+
+# The block of scores (rows x atoms) that encoding holds at a time.
+_SCORE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """A linear encoder, a rule that keeps few latents, and unit-norm atoms that decode them.
+
+    Pre-activations are ``x @ encoder.T + encoder_bias``; the rule keeps the `n_active` largest
+    positive ones of each row, or those above `threshold`; a reconstruction is
+    ``codes @ atoms + bias``. Centring and scaling of the training data are folded in, so everything
+    is in the units of the vectors.
+
+    Parameters
+    ----------
+    encoder : ndarray of float32, shape (m, d)
+    encoder_bias : ndarray of float32, shape (m,)
+    atoms : ndarray of float32, shape (m, d)
+    bias : ndarray of float32, shape (d,)
+    n_active : int or None
+        The rule ``linear-topk``.
+    threshold : ndarray of float32, shape (m,), or None
+        The rule ``linear-threshold``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import Dictionary
+    >>> eye = np.eye(2, dtype=np.float32)
+    >>> zero = np.zeros(2, dtype=np.float32)
+    >>> dictionary = Dictionary(eye, zero, eye, zero, n_active=1)
+    >>> dictionary.encode([[1.0, 3.0]]).to_scipy().toarray()
+    array([[0., 3.]], dtype=float32)
+    """
+
+    encoder: Float32Array
+    encoder_bias: Float32Array
+    atoms: Float32Array
+    bias: Float32Array
+    n_active: int | None = None
+    threshold: Float32Array | None = None
+
+    def __post_init__(self) -> None:
+        if (self.n_active is None) == (self.threshold is None):
+            raise InputError("a dictionary needs either n_active or threshold")
+        m, d = self.atoms.shape
+        if self.encoder.shape != (m, d) or self.encoder_bias.shape != (m,) or len(self.bias) != d:
+            raise InputError(
+                f"the parts of the dictionary do not fit together: atoms {self.atoms.shape}, "
+                f"encoder {self.encoder.shape}, encoder_bias {self.encoder_bias.shape}, "
+                f"bias {self.bias.shape}"
+            )
+
+    @property
+    def form(self) -> Form:
+        """Name of the inference form."""
+        return "linear-topk" if self.threshold is None else "linear-threshold"
+
+    @property
+    def n_components(self) -> int:
+        """Number of atoms, `m`."""
+        return len(self.atoms)
+
+    @property
+    def n_dimensions(self) -> int:
+        """Length of the vectors, `d`."""
+        return self.atoms.shape[1]
+
+    def encode_blocks(self, x: Any) -> Iterator[tuple[int, Codes]]:
+        """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
+        import torch
+
+        from semascope.kernels import scores, select_threshold, select_topk
+
+        source = self._source(x)
+        encoder, encoder_bias = _tensor(self.encoder), _tensor(self.encoder_bias)
+        threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
+        size = max(1, min(4096, _SCORE_BYTES // (4 * self.n_components)))
+        for start, block in blocks(source, size):
+            pre = scores(torch.from_numpy(block), encoder, encoder_bias)
+            if threshold is None:
+                rows = select_topk(pre, min(self.n_active or 0, self.n_components))
+            else:
+                rows = select_threshold(pre, threshold)
+            yield start, _codes(rows, len(block), self.n_components)
+
+    def encode(self, x: Any) -> Codes:
+        """Return the codes of vectors (n, d), anything that `as_vectors` takes.
+
+        Raises
+        ------
+        InputError
+            If the vectors have another length than the atoms.
+        """
+        parts = [codes for _, codes in self.encode_blocks(x)]
+        lengths = np.concatenate([[0], *(np.diff(c.indptr) for c in parts)])
+        return Codes(
+            np.cumsum(lengths, dtype=np.int64),
+            np.concatenate([c.indices for c in parts]),
+            np.concatenate([c.values for c in parts]),
+            self.n_components,
+        )
+
+    def decode(self, codes: Any) -> Float32Array:
+        """Return the reconstructions (n, d) of `Codes`, a sparse matrix or a dense array (n, m)."""
+        matrix = codes.to_scipy() if isinstance(codes, Codes) else codes
+        if matrix.shape[1] != self.n_components:
+            raise InputError(
+                f"codes have {matrix.shape[1]} latents, the dictionary has {self.n_components}"
+            )
+        return np.asarray(matrix @ self.atoms + self.bias, dtype=np.float32)
+
+    def fvu(self, x: Any, mean: npt.NDArray[Any] | None = None) -> float:
+        """Return the fraction of variance unexplained on vectors (n, d), streaming.
+
+        Parameters
+        ----------
+        x : vectors
+            Rows to reconstruct.
+        mean : ndarray of shape (d,), optional
+            Centre of the variance; by default the mean of `x`.
+        """
+        from semascope.vectors import moments
+
+        source = self._source(x)
+        centre = moments(source)[0] if mean is None else mean
+        error = total = 0.0
+        for start, codes in self.encode_blocks(source):
+            block = source.rows(start, start + len(codes)).astype(np.float64)
+            error += float(np.square(block - self.decode(codes)).sum())
+            total += float(np.square(block - centre).sum())
+        return error / total if total > 0 else 0.0
+
+    def save(self, path: str | Path) -> None:
+        """Write the dictionary as safetensors."""
+        tensors: dict[str, npt.NDArray[Any]] = {
+            "encoder": self.encoder,
+            "encoder_bias": self.encoder_bias,
+            "atoms": self.atoms,
+            "bias": self.bias,
+        }
+        metadata = {"kind": "dictionary", "form": self.form}
+        if self.threshold is None:
+            metadata["n_active"] = str(self.n_active)
+        else:
+            tensors["threshold"] = self.threshold
+        save_tensors(Path(path), tensors, metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Dictionary:
+        """Map a dictionary from a file that `save` wrote."""
+        tensors, metadata = load_tensors(Path(path))
+        if metadata.get("kind") != "dictionary":
+            raise ArtifactError(f"{path} holds no dictionary")
+        n_active = metadata.get("n_active")
+        return cls(**tensors, n_active=None if n_active is None else int(n_active))
+
+    def _source(self, x: Any) -> VectorSource:
+        source = as_source(x)
+        if source.shape[1] != self.n_dimensions:
+            raise InputError(
+                f"vectors have {source.shape[1]} dimensions, the dictionary was learned on "
+                f"{self.n_dimensions}; use the same encoder"
+            )
+        return source
+
+
+def _tensor(array: npt.NDArray[Any]) -> Any:
+    import torch
+
+    return torch.from_numpy(np.array(array))
+
+
+def _codes(rows: Any, n: int, m: int) -> Codes:
+    from scipy.sparse import csr_array
+
+    positive = rows.values > 0
+    pairs = (rows.rows[positive].numpy(), rows.latents[positive].numpy())
+    matrix = csr_array((rows.values[positive].numpy(), pairs), shape=(n, m))
+    matrix.sort_indices()
+    return Codes.from_scipy(matrix)

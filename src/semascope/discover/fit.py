@@ -1,0 +1,232 @@
+"""From rows of vectors to a trained dictionary: preparation, training, folding."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from semascope.core import InputError, generator
+from semascope.discover.dictionary import Dictionary
+from semascope.discover.sizes import check_sizes
+from semascope.discover.trainer import Recipe, State, first_atoms, first_scale, fvu, step, train
+from semascope.kernels import scores
+from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
+
+_HELD_OUT_ROWS = 8192
+_FIRST_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained dictionary and how training went.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        The inference form, in the units of the vectors.
+    recipe : Recipe
+        What was asked for, every default filled in.
+    state : State
+        The trainer's state, from which training can go on.
+    centre : Tensor of shape (d,)
+        What was subtracted from the rows.
+    scale : float
+        What the rows were divided by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import Recipe, fit_dictionary
+    >>> from semascope.vectors import as_source
+    >>> x = np.random.default_rng(0).standard_normal((200, 8))
+    >>> fit = fit_dictionary(as_source(x), Recipe(16, 2, max_rows=2000))
+    >>> fit.dictionary.n_components
+    16
+    """
+
+    dictionary: Dictionary
+    recipe: Recipe
+    state: State
+    centre: Tensor
+    scale: float
+
+    def prepare(self, rows: Float32Array) -> Tensor:
+        """Centre and scale a batch the way training did."""
+        return _prepare(rows, self.centre, self.scale)
+
+
+def fit_dictionary(
+    source: VectorSource,
+    recipe: Recipe,
+    *,
+    index: npt.NDArray[np.int64] | None = None,
+    validation_fraction: float = 0.1,
+    checkpoint: Path | None = None,
+    checkpoint_every: float = 60.0,
+    on_step: Callable[[int, float], None] = lambda rows, fvu: None,
+) -> Fit:
+    """Learn a dictionary from the rows of a source.
+
+    Parameters
+    ----------
+    source : VectorSource
+        Vectors (n, d).
+    recipe : Recipe
+        Sizes and training parameters.
+    index : ndarray of int64, optional
+        Rows to learn from, ascending; by default all of them.
+    validation_fraction : float, default 0.1
+        Share of these rows, at most 8192, kept out of training to decide when to stop and which
+        weights to keep.
+    checkpoint : Path, optional
+        File for the state of training. If it exists, training goes on from it, and ends with the
+        same bytes as if it had never stopped.
+    checkpoint_every : float, default 60
+        Seconds between checkpoints.
+    on_step : callable
+        Told the rows of each step and the latest held-out FVU.
+
+    Raises
+    ------
+    InputError
+        If there are fewer rows than atoms, or all rows are equal.
+    """
+    rows = np.arange(source.shape[0]) if index is None else index
+    check_sizes(len(rows), recipe.n_components, recipe.n_active)
+    centre, scale = _centre(source, rows)
+    held, kept = _held_out(rows, recipe.seed, validation_fraction)
+    held_out = _prepare(source.take(held), centre, scale)
+    data = Shuffled(source, kept, recipe.batch_size, recipe.seed)
+    print_ = _fingerprint(recipe, centre, scale, len(rows))
+    if checkpoint is not None and checkpoint.exists():
+        state = State.load(checkpoint, print_)
+    else:
+        state = _start(recipe, source, kept, centre, scale)
+    train(
+        recipe,
+        state,
+        data,
+        held_out,
+        lambda batch: _prepare(batch, centre, scale),
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        fingerprint=print_,
+        on_step=on_step,
+    )
+    dictionary = fold(recipe, state.best, centre, scale, held_out)
+    return Fit(dictionary, recipe, state, centre, scale)
+
+
+def fit_more(source: VectorSource, start: Fit | Recipe) -> Fit:
+    """Take one pass over the rows of a source, from a recipe or from an earlier fit.
+
+    The learning rate stays at its peak; all rows train, none is held out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import Recipe, fit_more
+    >>> from semascope.vectors import as_source
+    >>> rows = as_source(np.random.default_rng(0).standard_normal((200, 8)))
+    >>> fit = fit_more(rows, Recipe(16, 2))
+    >>> fit_more(rows, fit).state.rows_seen
+    400
+    """
+    index = np.arange(source.shape[0])
+    if isinstance(start, Recipe):
+        check_sizes(len(index), start.n_components, start.n_active)
+        centre, scale = _centre(source, index)
+        state = _start(start, source, index, centre, scale)
+        recipe = start
+    else:
+        recipe, state, centre, scale = start.recipe, start.state, start.centre, start.scale
+    data = Shuffled(source, index, recipe.batch_size, recipe.seed)
+    for batch in data.epoch(state.step):
+        step(recipe, state, _prepare(batch, centre, scale), recipe.learning_rate)
+    sample = _prepare(source.take(index[:_HELD_OUT_ROWS]), centre, scale)
+    state.best = {name: w.clone() for name, w in state.weights.items()}
+    state.best_fvu = fvu(recipe, state.best, sample)
+    return Fit(fold(recipe, state.best, centre, scale, sample), recipe, state, centre, scale)
+
+
+def _centre(source: VectorSource, rows: npt.NDArray[np.int64]) -> tuple[Tensor, float]:
+    centre, variance = moments(source, rows)
+    # Rounding alone makes rows of one repeated float32 differ from their mean by about 1e-7.
+    if variance <= 1e-12 * max(1e-30, float(centre @ centre)):
+        raise InputError(f"all {len(rows)} rows are equal: there is nothing to learn from them")
+    return torch.from_numpy(centre).float(), float(np.sqrt(variance))
+
+
+def fold(
+    recipe: Recipe, weights: dict[str, Tensor], centre: Tensor, scale: float, sample: Tensor
+) -> Dictionary:
+    """Turn trained weights into an inference form in the units of the vectors.
+
+    Batch top-k becomes one threshold, the one at which rows of `sample` (prepared, not trained on)
+    keep `n_active` latents on average.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from semascope.discover import Recipe, fold
+    >>> from semascope.discover.trainer import State
+    >>> weights = State.start(torch.eye(2), torch.zeros(2)).weights
+    >>> fold(Recipe(2, 1), weights, torch.ones(2), 2.0, torch.eye(2)).bias.tolist()
+    [1.0, 1.0]
+    """
+    encoder, bias = weights["encoder"], weights["encoder_bias"]
+    threshold = None
+    if recipe.batch_topk:
+        pre = scores(sample, encoder, bias).reshape(-1)
+        keep = min(len(pre), recipe.n_active * len(sample))
+        level = float(torch.topk(pre, keep, sorted=False).values.min().clamp(min=0))
+        threshold = np.full(recipe.n_components, level * scale, dtype=np.float32)
+    return Dictionary(
+        encoder=encoder.numpy().copy(),
+        # codes' = scale * codes, so that atoms keep unit norm in the units of the vectors
+        encoder_bias=(bias * scale - encoder @ centre).numpy(),
+        atoms=weights["atoms"].numpy().copy(),
+        bias=(centre + scale * weights["bias"]).numpy(),
+        n_active=None if recipe.batch_topk else recipe.n_active,
+        threshold=threshold,
+    )
+
+
+def _start(
+    recipe: Recipe, source: VectorSource, kept: npt.NDArray[np.int64], centre: Tensor, scale: float
+) -> State:
+    sample = kept
+    if len(kept) > _FIRST_ROWS:
+        draw = generator(recipe.seed, "first rows").choice(len(kept), _FIRST_ROWS, replace=False)
+        sample = kept[np.sort(draw)]
+    x = _prepare(source.take(sample), centre, scale)
+    atoms = first_atoms(x, recipe.n_components, recipe.seed)
+    return State.start(atoms, torch.zeros(x.shape[1]), first_scale(recipe, atoms, x[:4096]))
+
+
+def _held_out(
+    rows: npt.NDArray[np.int64], seed: int, fraction: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    count = min(_HELD_OUT_ROWS, int(len(rows) * fraction))
+    if count < 8:
+        # Too few rows to spare any: training rows stand in, and the FVU is that of training.
+        return rows, rows
+    mixed = generator(seed, "held out").permutation(len(rows))
+    return rows[np.sort(mixed[:count])], rows[np.sort(mixed[count:])]
+
+
+def _prepare(rows: Float32Array, centre: Tensor, scale: float) -> Tensor:
+    return (torch.from_numpy(rows) - centre) / scale
+
+
+def _fingerprint(recipe: Recipe, centre: Tensor, scale: float, n: int) -> str:
+    facts = [asdict(recipe), centre.tolist(), scale, n]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,295 @@
+"""Sparse autoencoders as scikit-learn transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from semascope.core import InputError, progress, seed_from
+from semascope.discover.dictionary import Dictionary
+from semascope.discover.fit import Fit, fit_dictionary, fit_more
+from semascope.discover.sizes import default_sizes
+from semascope.discover.trainer import Recipe
+from semascope.vectors import VectorSource, as_source
+
+
+def recipe_for(
+    n_rows: int,
+    n_dimensions: int,
+    *,
+    n_components: int | None = None,
+    n_active: int | None = None,
+    batch_topk: bool = False,
+    max_rows: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    aux_coefficient: float = 1 / 32,
+    lead_coefficient: float = 0.0,
+    patience: int = 10,
+    seed: int = 0,
+) -> Recipe:
+    """Fill in every default of a `Recipe` from the size of the data.
+
+    Parameters
+    ----------
+    n_rows, n_dimensions : int
+        Rows to learn from and their length.
+    n_components, n_active : int, optional
+        By default `default_sizes`.
+    max_rows : int, optional
+        By default 60 epochs, at most 4 million rows or 500 an atom, whichever is more.
+    batch_size : int, optional
+        By default a 32nd of the rows as a power of two, from 16 to 1024: on small data more steps
+        beat larger batches at an equal budget of rows.
+    learning_rate : float, optional
+        By default 4e-3.
+
+    Examples
+    --------
+    >>> from semascope.discover import recipe_for
+    >>> recipe_for(10_000, 384).batch_size
+    256
+    """
+    m, k = default_sizes(n_rows, n_dimensions)
+    if n_components is not None:
+        m = n_components
+        k = max(1, min(k, m))
+    m, k = _whole("n_components", m), _whole("n_active", k if n_active is None else n_active)
+    power = max(1, n_rows // 32).bit_length() - 1
+    return Recipe(
+        n_components=m,
+        n_active=k,
+        batch_topk=batch_topk,
+        batch_size=batch_size or max(16, min(1024, 1 << power)),
+        max_rows=max_rows or min(60 * n_rows, max(4_000_000, 500 * m)),
+        learning_rate=learning_rate or 4e-3,
+        aux_coefficient=aux_coefficient,
+        lead_coefficient=lead_coefficient,
+        # Counted in passes over the data where these are short, so that small data revives too.
+        dead_after=min(5 * n_rows, 1_000_000),
+        patience=patience,
+        seed=seed,
+    )
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)
+
+
+class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Sparse autoencoder that keeps the `k` strongest latents of each row.
+
+    A dictionary of `m` unit-norm atoms and a linear encoder are trained so that every row is a
+    non-negative sum of `k` atoms. Dead latents are revived by an auxiliary loss, the weights with the
+    lowest FVU on held-out rows are kept.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Number of atoms, `m`. By default chosen from the number of rows (`default_sizes`).
+    n_active : int, optional
+        Active latents of a row, `k`. By default chosen with `n_components`.
+    max_rows : int, optional
+        Budget of training, in rows seen (epochs times rows).
+    batch_size : int, optional
+        Rows in a step.
+    learning_rate : float, optional
+        Peak rate of Adam.
+    aux_coefficient : float, default 1/32
+        Weight of the loss of dead latents.
+    lead_coefficient : float, default 0
+        Weight of the loss in which the strongest latent reconstructs alone (Multi-TopK): larger
+        values give atoms that stand for one thing each, at a higher FVU.
+    validation_fraction : float, default 0.1
+        Share of the rows (at most 8192) held out for early stopping.
+    patience : int, default 10
+        Held-out evaluations without progress before training stops; 0 uses the whole budget.
+    checkpoint : path, optional
+        File from which an interrupted fit goes on exactly.
+    random_state : int, RandomState or None
+        Seed of first atoms and order of rows. The same seed gives the same bytes.
+    verbose : bool, default False
+        Show progress.
+
+    Attributes
+    ----------
+    atoms_ : ndarray of float32, shape (n_components, n_features_in_)
+        Unit-norm atoms.
+    dictionary_ : Dictionary
+        The inference form.
+    fvu_ : float
+        Fraction of variance unexplained on the held-out rows.
+    history_ : list of (int, float)
+        Rows seen and held-out FVU at each evaluation.
+    n_features_in_ : int
+        Length of the vectors.
+
+    References
+    ----------
+    Gao et al., "Scaling and evaluating sparse autoencoders", 2024, arXiv:2406.04093.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import TopKSAE
+    >>> x = np.random.default_rng(0).standard_normal((300, 8))
+    >>> sae = TopKSAE(n_components=16, n_active=2, max_rows=3000, random_state=0).fit(x)
+    >>> sae.transform(x).shape, sae.atoms_.shape
+    ((300, 16), (16, 8))
+    """
+
+    _batch_topk = False
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        n_active: int | None = None,
+        *,
+        max_rows: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        aux_coefficient: float = 1 / 32,
+        lead_coefficient: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        checkpoint: str | Path | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.n_active = n_active
+        self.max_rows = max_rows
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.aux_coefficient = aux_coefficient
+        self.lead_coefficient = lead_coefficient
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn a dictionary from vectors (n, d): an array, a frame, a path or a `VectorStore`."""
+        source = self._source(X, reset=True)
+        recipe = self._recipe(source)
+        with progress("discover", recipe.max_rows, "rows", show=self.verbose) as bar:
+            self._keep(
+                fit_dictionary(
+                    source,
+                    recipe,
+                    validation_fraction=self.validation_fraction,
+                    checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+                    on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
+                )
+            )
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Take one pass over a batch of vectors, at a constant learning rate.
+
+        The first call chooses centre, scale and first atoms from its batch.
+        """
+        first = not hasattr(self, "_fit")
+        source = self._source(X, reset=first)
+        self._keep(fit_more(source, self._recipe(source) if first else self._fit))
+        return self
+
+    def transform(self, X: Any) -> csr_array:
+        """Return the codes of vectors (n, d) as a sparse array (n, n_components)."""
+        check_is_fitted(self)
+        return self.dictionary_.encode(self._source(X, reset=False)).to_scipy()
+
+    def inverse_transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Return the reconstructions (n, d) of codes (n, n_components)."""
+        check_is_fitted(self)
+        return self.dictionary_.decode(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "dictionary_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.dictionary_.n_components
+
+    def _source(self, X: Any, reset: bool) -> VectorSource:
+        if isinstance(X, str | Path | VectorSource) or hasattr(X, "to_vectors"):
+            source = as_source(X)
+            if reset:
+                self.n_features_in_ = source.shape[1]
+            elif source.shape[1] != self.n_features_in_:
+                raise InputError(
+                    f"X has {source.shape[1]} features, but {type(self).__name__} is expecting "
+                    f"{self.n_features_in_} features as input"
+                )
+            return source
+        checked = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float32, np.float64],
+            ensure_min_samples=2 if reset else 1,
+            reset=reset,
+        )
+        return as_source(checked, check_finite=False)
+
+    def _recipe(self, source: VectorSource) -> Recipe:
+        return recipe_for(
+            *source.shape,
+            n_components=self.n_components,
+            n_active=self.n_active,
+            batch_topk=self._batch_topk,
+            max_rows=self.max_rows,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            aux_coefficient=self.aux_coefficient,
+            lead_coefficient=self.lead_coefficient,
+            patience=self.patience,
+            seed=seed_from(self.random_state),
+        )
+
+    def _keep(self, fit: Fit) -> None:
+        self._fit = fit
+        self.dictionary_: Dictionary = fit.dictionary
+        self.atoms_ = fit.dictionary.atoms
+        self.fvu_ = fit.state.best_fvu
+        self.history_ = list(fit.state.history)
+
+
+class BatchTopKSAE(TopKSAE):
+    """Sparse autoencoder that keeps `k` latents a row on average, chosen over whole batches.
+
+    Rows that need more latents get more. For inference the selection becomes one threshold on the
+    activation, so that a row's codes do not depend on the rows beside it. Parameters and attributes
+    are those of `TopKSAE`.
+
+    References
+    ----------
+    Bussmann, Leask and Nanda, "BatchTopK sparse autoencoders", 2024, arXiv:2412.06410.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import BatchTopKSAE
+    >>> x = np.random.default_rng(0).standard_normal((300, 8))
+    >>> sae = BatchTopKSAE(n_components=16, n_active=2, max_rows=3000, random_state=0).fit(x)
+    >>> sae.dictionary_.form
+    'linear-threshold'
+    """
+
+    _batch_topk = True

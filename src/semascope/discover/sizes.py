@@ -1,0 +1,58 @@
+"""How large a dictionary should be when the user does not say."""
+
+from __future__ import annotations
+
+import math
+
+from semascope.core import InputError
+
+
+def default_sizes(n_rows: int, n_dimensions: int) -> tuple[int, int]:
+    """Choose the number of atoms and of active latents from the size of the data.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows that the dictionary learns on.
+    n_dimensions : int
+        Length of the vectors.
+
+    Returns
+    -------
+    (int, int)
+        Atoms `m` and active latents `k`.
+
+    Notes
+    -----
+    ``m = 1.75 sqrt(n)`` and ``k = m ** (1/4)``: measured on five sets of labelled texts, more atoms
+    split the labelled classes over several concepts, and more active latents blur them.
+
+    Examples
+    --------
+    >>> from semascope.discover import default_sizes
+    >>> m, k = default_sizes(6000, 384)
+    >>> m > k
+    True
+    """
+    m = max(2, min(round(1.75 * math.sqrt(n_rows)), n_rows // 4, 16384))
+    k = max(1, min(round(m**0.25), m // 4, n_dimensions))
+    return m, k
+
+
+def check_sizes(n_rows: int, m: int, k: int) -> None:
+    """Raise `InputError` if a dictionary of this size cannot be learned from `n_rows` rows.
+
+    Examples
+    --------
+    >>> from semascope.discover.sizes import check_sizes
+    >>> check_sizes(n_rows=100, m=20, k=4)
+    """
+    if m < 1:
+        raise InputError(f"the number of atoms must be at least 1, got {m}")
+    if not 1 <= k <= m:
+        raise InputError(f"active latents must be from 1 to the number of atoms ({m}), got {k}")
+    if n_rows < max(2, m):
+        raise InputError(
+            f"{m} atoms need at least {max(2, m)} rows to learn from, found n_samples={n_rows}; "
+            "ask for fewer atoms or bring more rows"
+        )

@@ -1,0 +1,25 @@
+"""Where vectors and items are read from: sources, shuffled batches, stores and tables."""
+
+from semascope.vectors.source import (
+    ArraySource,
+    Float32Array,
+    Shuffled,
+    VectorSource,
+    as_source,
+    blocks,
+    moments,
+)
+from semascope.vectors.tables import Items, items_from, read_items
+
+__all__ = [
+    "ArraySource",
+    "Float32Array",
+    "Items",
+    "Shuffled",
+    "VectorSource",
+    "as_source",
+    "blocks",
+    "items_from",
+    "moments",
+    "read_items",
+]
