@@ -15,8 +15,8 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         n_components=job.m, n_active=job.k, random_state=job.seed, max_rows=job.budget, **options
     )
     model.fit(x.numpy())
-    # The class draws its own batches; it may stop early but never goes past ``max_rows``.
-    job.served = job.budget
+    # The class draws its own batches and may stop early, so it is asked how many rows it saw.
+    job.served = model._fit.state.rows_seen
 
     def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = model.transform(rows.numpy())

@@ -1,7 +1,7 @@
 """Arrays, codes, errors, artifact files, progress, random numbers, scores: what every room uses."""
 
 from semascope.core.arrays import FloatArray, as_vectors, release_pages, row_blocks
-from semascope.core.codes import Codes
+from semascope.core.codes import Codes, write_codes
 from semascope.core.errors import (
     ArtifactError,
     InputError,
@@ -56,5 +56,6 @@ __all__ = [
     "verify_checksums",
     "write_atomic",
     "write_checksums",
+    "write_codes",
     "write_json",
 ]

@@ -151,14 +151,18 @@ def _to_numpy(x: Any) -> npt.NDArray[Any]:
     try:
         return np.asarray(x)
     except ValueError as err:
-        raise InputError(f"vectors must be a matrix, found rows of different lengths: {err}") from err
+        raise InputError(
+            f"vectors must be a matrix, found rows of different lengths: {err}"
+        ) from err
 
 
 def _from_frame(x: Any) -> npt.NDArray[Any]:
     import polars as pl
 
     module = type(x).__module__.split(".")[0]
-    frame = x if module == "polars" else pl.from_pandas(x) if module == "pandas" else pl.from_arrow(x)
+    frame = (
+        x if module == "polars" else pl.from_pandas(x) if module == "pandas" else pl.from_arrow(x)
+    )
     series = [frame] if isinstance(frame, pl.Series) else frame.get_columns()
     lists = [s for s in series if s.dtype in (pl.List, pl.Array)]
     if len(lists) == 1:
@@ -167,8 +171,7 @@ def _from_frame(x: Any) -> npt.NDArray[Any]:
     if len(numeric) != len(series) or not series:
         found = listed(f"{s.name}: {s.dtype}" for s in series)
         raise InputError(
-            "vectors in a frame must be one column of lists or numeric columns only; "
-            f"found {found}"
+            f"vectors in a frame must be one column of lists or numeric columns only; found {found}"
         )
     return np.asarray(pl.DataFrame(series).to_numpy())
 

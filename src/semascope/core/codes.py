@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from semascope.core.errors import ArtifactError, InputError
-from semascope.core.files import load_tensors, save_tensors
+from semascope.core.files import load_tensors, plain_os_errors, save_tensors
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
@@ -135,3 +137,47 @@ class Codes:
             raise ArtifactError(f"{path} holds no codes; expected a file that Codes.save wrote")
         m = int(metadata["n_components"])
         return cls(tensors["indptr"], tensors["indices"], tensors["values"], m)
+
+
+def write_codes(path: Path, blocks: Iterable[Codes], n_components: int) -> Codes:
+    """Write codes block by block, in memory bounded by the block, and map the file.
+
+    Parameters
+    ----------
+    path : Path
+        File to write, atomically.
+    blocks : iterable of Codes
+        Consecutive rows.
+    n_components : int
+        Number of latents.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from semascope.core import Codes, write_codes
+    >>> part = Codes.from_scipy(np.array([[0.0, 2.0]]))
+    >>> write_codes(Path("codes.safetensors"), [part, part], 2).shape
+    (2, 2)
+    """
+    lengths = [np.zeros(1, dtype=np.int64)]
+    with plain_os_errors(path), TemporaryDirectory(prefix=".codes.", dir=path.parent) as folder:
+        spills = Path(folder) / "indices", Path(folder) / "values"
+        with spills[0].open("wb") as indices, spills[1].open("wb") as values:
+            for block in blocks:
+                lengths.append(np.diff(block.indptr))
+                indices.write(np.ascontiguousarray(block.indices, dtype=np.int32).data)
+                values.write(np.ascontiguousarray(block.values, dtype=np.float32).data)
+        indptr = np.cumsum(np.concatenate(lengths), dtype=np.int64)
+        empty = indptr[-1] == 0
+        save_tensors(
+            path,
+            {
+                "indptr": indptr,
+                "indices": np.zeros(0, np.int32) if empty else np.memmap(spills[0], np.int32, "r"),
+                "values": np.zeros(0, np.float32) if empty else np.memmap(spills[1], np.float32, "r"),
+            },
+            {"kind": "codes", "n_components": str(n_components)},
+        )
+    return Codes.load(path)

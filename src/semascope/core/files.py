@@ -97,7 +97,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as err:
         raise ArtifactError(f"{path} is missing") from err
     except (json.JSONDecodeError, UnicodeDecodeError) as err:
-        raise ArtifactError(f"{path} is not readable JSON ({err}); it is truncated or damaged") from err
+        raise ArtifactError(
+            f"{path} is not readable JSON ({err}); it is truncated or damaged"
+        ) from err
 
 
 @contextmanager
@@ -264,10 +266,32 @@ def save_tensors(
     >>> load_tensors(Path("a.safetensors"))
     ({'x': array([0, 1, 2])}, {'kind': 'demo'})
     """
-    from safetensors.numpy import save_file
+    # The format is a length, a JSON header and the raw arrays; written here block by block, because
+    # the library's writer first makes one copy of everything in memory.
+    entries: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    offset = 0
+    # Large items first keeps every array aligned to its own item size.
+    order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    for name in order:
+        array = tensors[name]
+        entries[name] = {
+            "dtype": _NAMES[array.dtype.newbyteorder("<").str.lstrip("<|")],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
+        offset += array.nbytes
+    header = json.dumps(entries, sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
 
-    contiguous = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
-    write_atomic(path, lambda tmp: save_file(contiguous, tmp, metadata=metadata))
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            for name in order:
+                flat = tensors[name].reshape(-1)
+                for start in range(0, len(flat), _BLOCK):
+                    file.write(np.ascontiguousarray(flat[start : start + _BLOCK]).data)
+
+    write_atomic(path, write)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
@@ -315,6 +339,10 @@ _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
     "I8": "i1", "U8": "u1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "BOOL": "?",
 }  # fmt: skip
+
+
+_NAMES = {np.dtype(code).str.lstrip("<|"): name for name, code in _DTYPES.items()}
+_BLOCK = 1 << 22
 
 
 def _mapped(path: Path, entry: dict[str, Any], offset: int, size: int) -> npt.NDArray[Any]:

@@ -9,6 +9,7 @@ from semascope.vectors.source import (
     blocks,
     moments,
 )
+from semascope.vectors.store import VectorStore
 from semascope.vectors.tables import Items, items_from, read_items
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Items",
     "Shuffled",
     "VectorSource",
+    "VectorStore",
     "as_source",
     "blocks",
     "items_from",

@@ -178,7 +178,7 @@ class Shuffled:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return -(-len(self.index) // self.batch_size)
+        return (len(self.index) + self.batch_size - 1) // self.batch_size
 
     @property
     def buffer_rows(self) -> int:
@@ -212,4 +212,3 @@ class Shuffled:
             for start in range(0, len(data), self.batch_size):
                 if number * per_buffer + start // self.batch_size >= skip:
                     yield data[mixed[start : start + self.batch_size]]
-

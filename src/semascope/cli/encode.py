@@ -1,0 +1,106 @@
+"""``semascope encode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semascope.cli.main import app
+from semascope.core import ArtifactError, InputError, require_writable, write_atomic, write_codes
+from semascope.lexicon import load
+
+SUFFIXES = (".safetensors", ".npz", ".parquet")
+
+
+@app.command()
+def encode(
+    lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
+    file: Annotated[Path, typer.Argument(help="New rows: a table with texts, or vectors.")],
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .safetensors, .npz (scipy) or .parquet.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding, if not UTF-8.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+) -> None:
+    """Write the codes of new rows: which concepts each one shows, and how strongly."""
+    out = out or Path(f"{file.name.split('.')[0]}.codes.safetensors")
+    if out.suffix not in SUFFIXES:
+        raise InputError(f"cannot write codes as '{out.suffix}'; use one of {', '.join(SUFFIXES)}")
+    if out.exists() and not overwrite:
+        raise ArtifactError(f"{out} exists; choose another --out, or replace it with --overwrite")
+    require_writable(out)
+    opened = load(lexicon)
+    ids = None
+    if file.suffix in {".npy", ".npz", ".safetensors"}:
+        from semascope.vectors import as_source
+
+        source = as_source(file)
+        if out.suffix == ".safetensors" and not opened.concepts["muted"].any():
+            # Vectors may be larger than memory; their codes are written as they come.
+            parts = (codes for _, codes in opened.dictionary.encode_blocks(source))
+            _done(write_codes(out, parts, opened.dictionary.n_components), out)
+            return
+        codes = opened.encode(source)
+    else:
+        from semascope.vectors import read_items
+
+        items = read_items(file, text=text or _same_column(opened, file), encoding=encoding)
+        ids = items.frame[items.id]
+        codes = opened.encode(items.frame[items.text or ""])
+    if out.suffix == ".safetensors":
+        codes.save(out)
+    elif out.suffix == ".npz":
+        from scipy.sparse import save_npz
+
+        write_atomic(out, lambda tmp: _save_npz(save_npz, tmp, codes.to_scipy()))
+    else:
+        _write_long(opened, codes, ids, out)
+    _done(codes, out)
+
+
+def _same_column(opened: object, file: Path) -> str | None:
+    """The column that the lexicon was learned from, if the new table has it too."""
+    import polars as pl
+
+    name = getattr(opened, "text", None)
+    if name is None or file.is_dir():
+        return None
+    try:
+        if file.suffix in {".parquet", ".pq"}:
+            columns = pl.read_parquet_schema(file)
+        elif file.suffix in {".csv", ".tsv"}:
+            columns = pl.read_csv(file, n_rows=0, separator="\t" if file.suffix == ".tsv" else ",").schema
+        else:
+            return None
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+    return name if name in columns else None
+
+
+def _save_npz(save: object, path: Path, matrix: object) -> None:
+    with path.open("wb") as file:
+        save(file, matrix)  # type: ignore[operator]
+
+
+def _write_long(opened: object, codes: object, ids: object, out: Path) -> None:
+    """One line for each active pair: row, id, concept, name, activation."""
+    import polars as pl
+
+    matrix = codes.to_scipy().tocoo()  # type: ignore[attr-defined]
+    table = opened.concepts  # type: ignore[attr-defined]
+    columns = {
+        "row": matrix.row,
+        "concept": table["id"].gather(matrix.col),
+        "name": table["name"].gather(matrix.col),
+        "activation": matrix.data,
+    }
+    if ids is not None:
+        columns["id"] = ids.gather(matrix.row)  # type: ignore[attr-defined]
+    write_atomic(out, pl.DataFrame(columns).write_parquet)
+
+
+def _done(codes: object, out: Path) -> None:
+    typer.echo(f"{codes!r}: {out}")

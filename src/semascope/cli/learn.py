@@ -1,0 +1,96 @@
+"""``semascope learn``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semascope.cli.main import app
+from semascope.core import InputError
+
+
+@app.command()
+def learn(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="CSV, TSV, JSONL, Parquet, Arrow/Feather, or a folder of .txt files."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write, NAME.lexicon.")] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Your own vectors (.npy, .npz, .safetensors, .parquet).")
+    ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="Table that describes the vectors, if no FILE is given.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Column of unique ids.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="A sentence-transformers name or folder.")
+    ] = None,
+    components: Annotated[int | None, typer.Option(help="Number of atoms, m.")] = None,
+    active: Annotated[int | None, typer.Option(help="Active latents of a row, k.")] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(help="Training budget in rows seen (epochs times rows).")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Embed long texts by 'sentence' or 'paragraph' instead of truncating."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding, if not UTF-8.")] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Lexicon whose concept ids go on where atoms match.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing lexicon or interrupted run.")
+    ] = False,
+    baseline: Annotated[
+        bool, typer.Option(help="Name random atoms and PCA axes too, for comparison.")
+    ] = True,
+    cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
+) -> None:
+    """Embed, discover, name and verify: from texts or vectors to a lexicon."""
+    import semascope as sc
+
+    if file is not None and items is not None:
+        raise InputError(f"give the items once: as FILE ({file}) or with --items ({items})")
+    data = file if file is not None else items
+    if data is None and vectors is None:
+        raise InputError("nothing to learn from: give a FILE of items, or --vectors, or both")
+    if out is None:
+        base = data if data is not None else vectors
+        stem = Path(str(base)).name.split(".")[0]
+        out = Path(f"{stem}.lexicon")
+    try:
+        lexicon = sc.learn(
+            data,
+            text=text,
+            vectors=vectors,
+            id=id,
+            out=out,
+            encoder=encoder,
+            components=components,
+            active=active,
+            max_rows=max_rows,
+            split=split,
+            encoding=encoding,
+            previous=previous,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            baseline=baseline,
+            cache=None if cache else False,
+            progress=not quiet,
+        )
+    except KeyboardInterrupt:
+        print("interrupted; go on with the same command and --resume", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not quiet:
+        from semascope.cli.tables import print_overview
+
+        print_overview(lexicon, out)

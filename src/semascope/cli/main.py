@@ -1,0 +1,81 @@
+"""Entry point: commands, and errors as one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from semascope.core import SemascopeError
+
+app = typer.Typer(
+    name="semascope",
+    help="See what your embeddings mean: concepts that are named, measured and editable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show the full traceback of an error.")] = False,
+) -> None:
+    """Remember the options that every command shares."""
+    if debug:
+        os.environ["SEMASCOPE_DEBUG"] = "1"
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version."""
+    from semascope import __version__
+
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; user errors become one line and exit code 2.
+
+    Examples
+    --------
+    >>> import sys
+    >>> from semascope.cli import main
+    >>> sys.argv = ["semascope", "version"]
+    >>> main()
+    Traceback (most recent call last):
+    ...
+    SystemExit: 0
+    """
+    # Imported for their side effect of registering; here, so that each other's imports stay lazy.
+    from semascope.cli import demo, encode, find, learn, show  # noqa: F401
+
+    # A command may be told --debug before or after its name.
+    if "--debug" in sys.argv[1:]:
+        sys.argv = [sys.argv[0], *(a for a in sys.argv[1:] if a != "--debug")]
+        os.environ["SEMASCOPE_DEBUG"] = "1"
+    try:
+        app()
+    except SemascopeError as err:
+        _fail(str(err), err.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as err:
+        _fail(f"{err.filename or 'a file'}: {err.strerror or err}", 2)
+    except MemoryError:
+        _fail("there is not enough memory; use fewer components, or a machine with more", 2)
+    except Exception as err:
+        _fail(f"unexpected {type(err).__name__}: {err} (see all with --debug)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    if os.environ.get("SEMASCOPE_DEBUG"):
+        traceback.print_exc()
+    else:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

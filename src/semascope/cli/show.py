@@ -1,0 +1,195 @@
+"""``semascope show``."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from semascope.cli.main import app
+from semascope.core import InputError, did_you_mean
+from semascope.lexicon import Lexicon, load
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+
+
+SORTS = (
+    "trust",
+    "prevalence",
+    "name",
+    "id",
+    "balanced_accuracy",
+    "max_activation",
+    "mean_activation",
+)
+_PLAIN = (
+    "id",
+    "name",
+    "status",
+    "trust",
+    "trust_low",
+    "trust_high",
+    "trust_null",
+    "balanced_accuracy",
+    "n_active",
+    "n_inactive",
+    "prevalence",
+    "mean_activation",
+    "max_activation",
+    "name_kind",
+    "muted",
+    "pinned",
+)
+
+
+@app.command()
+def show(
+    lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
+    concept: Annotated[str | None, typer.Option(help="One concept in full: id or name.")] = None,
+    sort: Annotated[str, typer.Option(help=f"Sort by: {', '.join(SORTS)}.")] = "trust",
+    most: Annotated[int, typer.Option(help="Rows of the table; 0 shows all.")] = 30,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+) -> None:
+    """Show the concepts of a lexicon, or one of them in full."""
+    if sort not in SORTS:
+        raise InputError(f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}")
+    opened = load(lexicon)
+    if concept is not None:
+        details = concept_details(opened, opened.row_of(concept))
+        if format is Format.table:
+            _print_concept(opened, details)
+        elif format is Format.json:
+            typer.echo(json.dumps(details, indent=2, ensure_ascii=False))
+        elif format is Format.md:
+            typer.echo(_concept_markdown(details))
+        else:
+            raise InputError("one concept prints as table, json or md; csv is for the whole table")
+        return
+    falling = sort not in {"name", "id"}
+    table = opened.concepts.with_row_index("latent").sort(
+        "pinned", sort, "latent", descending=[True, falling, False], nulls_last=True
+    )
+    table = table.head(most) if most > 0 and format is Format.table else table
+    plain = table.select(_PLAIN)
+    if format is Format.json:
+        typer.echo(json.dumps(plain.to_dicts(), indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        typer.echo(plain.write_csv(), nl=False)
+    elif format is Format.md:
+        typer.echo(_markdown(plain))
+    else:
+        _print_table(opened, table)
+
+
+def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:
+    """Gather everything about one concept as plain data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.cli.show import concept_details
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+    >>> concept_details(lex, 3)["id"]
+    'c3'
+    """
+    from semascope.cli.tables import texts_of
+
+    row = lexicon.concepts.row(latent, named=True)
+    details = {key: row[key] for key in _PLAIN}
+    details |= {key: row[key] for key in ("alternatives", "evidence", "histogram")}
+    details["label"] = lexicon.label(latent)
+    details["top"] = texts_of(lexicon, row["top"], 200)
+    details["bands"] = [texts_of(lexicon, band, 200) for band in row["bands"]]
+    details["near_misses"] = texts_of(lexicon, row["near_misses"][:5], 200)
+    for key in ("similar", "coactive"):
+        ids = lexicon.concepts["id"]
+        details[key] = [{"id": ids[j], "name": lexicon.label(j)} for j in row[key]]
+    return details
+
+
+def _print_table(lexicon: Lexicon, table: pl.DataFrame) -> None:
+    from semascope.cli.tables import concept_table, summary
+
+    console = Console()
+    console.print(concept_table(lexicon, table, examples=1))
+    hidden = len(lexicon.concepts) - len(table)
+    if hidden:
+        console.print(f"\n… and {hidden} more (all with --most 0)", style="dim")
+    console.print()
+    for line in summary(lexicon):
+        console.print(Text(line, style="dim"))
+
+
+def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
+    from semascope.cli.tables import histogram_lines, trust_text
+
+    console = Console()
+    console.print(Text(f"{d['id']}  {d['label']}", style="bold"))
+    if d["alternatives"]:
+        console.print(Text("also      " + " · ".join(d["alternatives"])))
+    row = lexicon.concepts.row(lexicon.row_of(d["id"]), named=True)
+    line = Text("trust     ").append_text(trust_text(row))
+    if d["trust"] is not None:
+        line.append(
+            f"  chance {d['trust_null']:.2f}, balanced accuracy {d['balanced_accuracy']:.2f}, "
+            f"{d['n_active']} active and {d['n_inactive']} inactive verify rows",
+            style="dim",
+        )
+    console.print(line)
+    console.print(Text(f"rows      {100 * d['prevalence']:.2f} % of {len(lexicon.codes):,}"))
+    console.print(Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"])))
+    for text in d["evidence"]:
+        console.print(Text(f"goes with {text}"))
+    _section(console, "strongest", d["top"][:5])
+    for number, band in enumerate(d["bands"][1:], 2):
+        _section(console, f"band {number} of {len(d['bands'])}", band)
+    _section(console, "near misses (not active)", d["near_misses"])
+    _section(console, "most similar", [f"{s['id']}  {s['name']}" for s in d["similar"]])
+    _section(console, "most often together", [f"{s['id']}  {s['name']}" for s in d["coactive"]])
+
+
+def _section(console: Console, title: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    console.print()
+    console.print(Text(title, style="bold"))
+    for line in lines:
+        console.print(Text(f"  {line}"), overflow="ellipsis", no_wrap=True)
+
+
+def _markdown(table: pl.DataFrame) -> str:
+    columns = ["id", "name", "status", "trust", "trust_low", "trust_high", "trust_null", "prevalence"]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for row in table.select(columns).iter_rows():
+        cells = ["" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in row]
+        lines.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
+    return "\n".join(lines)
+
+
+def _concept_markdown(d: dict[str, Any]) -> str:
+    lines = [f"# {d['id']}: {d['label']}", ""]
+    for key in ("trust", "trust_low", "trust_high", "trust_null", "prevalence"):
+        if d[key] is not None:
+            lines.append(f"- {key}: {d[key]:.3f}")
+    for key in ("alternatives", "evidence", "top", "near_misses"):
+        if d[key]:
+            lines += ["", f"## {key.replace('_', ' ')}", *(f"- {text}" for text in d[key])]
+    for key in ("similar", "coactive"):
+        if d[key]:
+            lines += ["", f"## {key}", *(f"- {s['id']}: {s['name']}" for s in d[key])]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""The README of a lexicon: what it is, how good it is, how to open it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+
+def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
+    """Write the card of a lexicon as Markdown.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lexicon's folder.
+    info : dict
+        Content of ``lexicon.json``.
+    concepts : polars.DataFrame
+        The table of concepts.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon.card import card
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["fees"], "trust": [0.9], "prevalence": [0.1],
+    ...     "trust_low": [0.8], "trust_high": [0.95], "trust_null": [0.5], "status": ["named"]})
+    >>> print(card("bank.lexicon", {"metrics": {}, "n": 10, "d": 4}, table).splitlines()[0])
+    # bank.lexicon
+    """
+    named = concepts.filter(pl.col("status") == "named").sort("trust", descending=True)
+    lines = [
+        f"# {name}",
+        "",
+        f"A dictionary of {len(concepts)} concepts in {info['n']:,} vectors of {info['d']} "
+        "dimensions, made by semascope. "
+        f"{len(named)} concepts have a name; trust is how well the name alone ranks rows that show "
+        "the concept above rows that do not (0.5 is chance), on rows that neither the dictionary "
+        "nor the names were made from.",
+        "",
+        "| concept | name | trust | 95 % interval | chance | prevalence |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for row in named.head(20).iter_rows(named=True):
+        text = str(row["name"]).replace("|", "\\|").replace("\n", " ")
+        lines.append(
+            f"| {row['id']} | {text} | {row['trust']:.2f} | "
+            f"{row['trust_low']:.2f} to {row['trust_high']:.2f} | {row['trust_null']:.2f} | "
+            f"{100 * row['prevalence']:.1f} % |"
+        )
+    lines += ["", "## Measures", "", "| measure | value | n | |", "|---|---:|---:|---|"]
+    for score in info["metrics"].values():
+        lines.append(f"| {score['metric']} | {score['value']:.4g} | {score['n']} | {score['note']} |")
+    lines += [
+        "",
+        "## Open it",
+        "",
+        "```python",
+        "import semascope as sc",
+        f'lex = sc.load("{name}")',
+        "lex.concepts",
+        "```",
+        "",
+        "Everything about how it was made is in `lexicon.json`.",
+    ]
+    return "\n".join(lines) + "\n"

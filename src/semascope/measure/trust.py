@@ -1,0 +1,189 @@
+"""Trust: how well a name alone tells active from inactive rows that nothing was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core import Score, generator
+from semascope.lexicon import Contrast, Relevance
+
+_RESAMPLES = 1000
+_SHUFFLED = 50
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one name did on *verify* rows.
+
+    Parameters
+    ----------
+    trust : Score
+        AUROC of the name's relevance, with bootstrap interval; its null is the mean AUROC that the
+        names of other concepts reach on the same rows.
+    null_high : float
+        95th percentile of these other names.
+    balanced_accuracy : Score
+        At the threshold that was chosen on *name* rows.
+    n_active, n_inactive : int
+        Rows on either side.
+
+    Examples
+    --------
+    >>> from semascope.core import Score
+    >>> from semascope.measure import Verdict
+    >>> Verdict(Score("trust", 0.9), 0.6, Score("balanced accuracy", 0.8), 50, 50).null_high
+    0.6
+    """
+
+    trust: Score
+    null_high: float
+    balanced_accuracy: Score
+    n_active: int
+    n_inactive: int
+
+
+def verify_name(
+    name: str,
+    contrast: Contrast,
+    relevance: Relevance,
+    others: Sequence[str],
+    *,
+    threshold: float,
+    seed: int = 0,
+) -> Verdict | None:
+    """Test one name on the *verify* rows of its concept.
+
+    Parameters
+    ----------
+    name : str
+        The name; nothing else of the concept is looked at.
+    contrast : Contrast
+        Active rows over all strengths; inactive rows, half near-misses, half random.
+    relevance : Relevance
+        How a name scores rows.
+    others : sequence of str
+        Names of other concepts: the null.
+    threshold : float
+        Relevance above which the name says *active*, from *name* rows.
+    seed : int
+        Bootstrap resamples.
+
+    Returns
+    -------
+    Verdict or None
+        None if either side has fewer than two rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Contrast
+    >>> from semascope.measure import verify_name
+    >>> texts = ByWords(pl.Series(["tea"] * 4 + ["car"] * 4))
+    >>> contrast = Contrast(np.arange(4), np.ones(4, dtype=np.float32), np.arange(0), np.arange(4, 8))
+    >>> print(verify_name("tea", contrast, texts, ["car"], threshold=0.5).trust)
+    trust 1.000 [1.000, 1.000], null 0.000, n=8
+    """
+    n, m = len(contrast.active), len(contrast.inactive)
+    if min(n, m) < 2:
+        return None
+    scores = relevance([name, *others], np.concatenate([contrast.active, contrast.inactive]))
+    value, low, high = auroc_interval(scores[0, :n], scores[0, n:], seed=seed)
+    null = np.array([_auroc(row[:n], row[n:]) for row in scores[1:]]) if others else np.array([0.5])
+    said = scores[0] >= threshold
+    accuracy, a_low, a_high = _balanced(said[:n], said[n:], seed)
+    return Verdict(
+        Score("trust", value, low, high, float(null.mean()), n + m),
+        float(np.quantile(null, 0.95)),
+        Score("balanced accuracy", accuracy, a_low, a_high, 0.5, n + m),
+        n,
+        m,
+    )
+
+
+def verify_names(
+    names: Sequence[str | None],
+    thresholds: Sequence[float | None],
+    drawn: Sequence[Contrast],
+    relevance_of: Callable[[int], Relevance],
+    *,
+    seed: int = 0,
+    on_done: Callable[[int], object] = lambda n: None,
+) -> list[Verdict | None]:
+    """Test the names of all concepts; the names of the others are each one's null.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Contrast
+    >>> from semascope.measure import verify_names
+    >>> texts = ByWords(pl.Series(["tea"] * 4 + ["car"] * 4))
+    >>> one, none = np.ones(4, dtype=np.float32), np.arange(0)
+    >>> drawn = [Contrast(np.arange(4), one, none, np.arange(4, 8))]
+    >>> verify_names(["tea"], [0.5], drawn, lambda j: texts)[0].n_active
+    4
+    """
+    named = [j for j, name in enumerate(names) if name is not None]
+    out: list[Verdict | None] = []
+    for j, (name, threshold, contrast) in enumerate(zip(names, thresholds, drawn, strict=True)):
+        verdict = None
+        if name is not None and threshold is not None:
+            random = generator(seed, "shuffled names", j)
+            pool = np.array([i for i in named if i != j], dtype=np.int64)
+            picked = random.choice(pool, min(_SHUFFLED, len(pool)), replace=False)
+            relevance = relevance_of(j)
+            others = [str(names[i]) for i in picked if relevance_of(int(i)) is relevance]
+            verdict = verify_name(name, contrast, relevance, others, threshold=threshold, seed=seed)
+        out.append(verdict)
+        on_done(1)
+    return out
+
+
+def auroc_interval(
+    positive: npt.ArrayLike, negative: npt.ArrayLike, *, seed: int = 0, resamples: int = _RESAMPLES
+) -> tuple[float, float, float]:
+    """Return the AUROC of two groups of scores and its 95 % bootstrap interval.
+
+    Each side is resampled on its own; ties count one half.
+
+    Parameters
+    ----------
+    positive, negative : array-like of shape (n,), (m,)
+        Scores that should be high, and that should be low.
+    resamples : int, default 1000
+        Bootstrap resamples; percentiles 2.5 and 97.5 are the ends.
+
+    Examples
+    --------
+    >>> from semascope.measure import auroc_interval
+    >>> auroc_interval([0.9, 0.8], [0.1, 0.2])
+    (1.0, 1.0, 1.0)
+    """
+    a, b = np.asarray(positive, dtype=float), np.asarray(negative, dtype=float)
+    wins = (a[:, None] > b).astype(float) + 0.5 * (a[:, None] == b)
+    random = generator(seed, "bootstrap")
+    left = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples) / len(a)
+    right = random.multinomial(len(b), np.full(len(b), 1 / len(b)), size=resamples) / len(b)
+    low, high = np.quantile(np.einsum("rj,rj->r", left @ wins, right), [0.025, 0.975])
+    return float(wins.mean()), float(low), float(high)
+
+
+def _auroc(positive: npt.NDArray[np.float32], negative: npt.NDArray[np.float32]) -> float:
+    wins = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
+    return float(wins)
+
+
+def _balanced(
+    positive: npt.NDArray[np.bool_], negative: npt.NDArray[np.bool_], seed: int
+) -> tuple[float, float, float]:
+    random = generator(seed, "bootstrap accuracy")
+    p, q = float(positive.mean()), float((~negative).mean())
+    left = random.binomial(len(positive), p, _RESAMPLES) / len(positive)
+    right = random.binomial(len(negative), q, _RESAMPLES) / len(negative)
+    low, high = np.quantile((left + right) / 2, [0.025, 0.975])
+    return (p + q) / 2, float(low), float(high)

@@ -1,0 +1,444 @@
+"""Run the stages one after the other, each finished one kept on disk until the lexicon stands."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from semascope.core import (
+    ArtifactError,
+    Codes,
+    Score,
+    progress,
+    read_json,
+    require_writable,
+    write_atomic,
+    write_codes,
+    write_json,
+)
+from semascope.discover import Dictionary, fit_dictionary, recipe_for
+from semascope.embed import TextEncoder, embed_texts, load_encoder
+from semascope.lexicon import (
+    ByEncoder,
+    ByValue,
+    ByWords,
+    Lexicon,
+    Relevance,
+    contrasts,
+    describe_latents,
+    load,
+    match_concepts,
+    split_rows,
+)
+from semascope.lexicon.folder import remove_run
+from semascope.measure import verify_names
+from semascope.name import Proposal, name_concepts
+from semascope.pipeline.baselines import baseline_scores, mean_interval
+from semascope.pipeline.request import Inputs, Request, check_output, read_inputs, run_folder
+from semascope.vectors import VectorSource, as_source, moments
+
+# Small weight on one-latent reconstruction: atoms then stand for one thing each (see Recipe).
+_LEAD = 1.0
+
+
+def run(request: Request) -> Lexicon:
+    """Carry out a request; see `semascope.learn`.
+
+    Examples
+    --------
+    >>> from semascope.pipeline import Request, run
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> run(Request(data=texts, components=8, active=2, progress=False)).codes.shape
+    (120, 8)
+    """
+    check_output(request)
+    inputs = read_inputs(request)
+    if request.out is None:
+        with TemporaryDirectory(prefix="semascope-") as folder:
+            lexicon = _Run(request, inputs, Path(folder)).lexicon()
+            # Files that are mapped stay readable after their folder is gone, but only on some
+            # systems; a lexicon in memory must not depend on that.
+            lexicon.codes = _in_memory(lexicon.codes)
+            lexicon.dictionary = _detached(lexicon.dictionary)
+            return lexicon
+    folder = run_folder(request.out)
+    if request.overwrite and not request.resume:
+        remove_run(folder)
+    if not folder.exists():
+        require_writable(folder)
+        folder.mkdir()
+    lexicon = _Run(request, inputs, folder).lexicon()
+    lexicon.save(request.out, overwrite=request.overwrite)
+    remove_run(folder)
+    opened = load(request.out, verify=False)
+    opened.encoder = lexicon.encoder
+    return opened
+
+
+@dataclass
+class _Run:
+    request: Request
+    inputs: Inputs
+    folder: Path
+
+    def lexicon(self) -> Lexicon:
+        self._claim()
+        encoder = self._encoder()
+        source = self._vectors(encoder)
+        dictionary, training = self._dictionary(source)
+        codes = self._codes(dictionary, source)
+        rows = {s: split_rows(self.inputs.splits, s, seed=self.request.seed) for s in _SIDES}
+        relevance = self._relevance(encoder, source)
+        table = self._named(dictionary, codes, source, rows, relevance)
+        metrics = self._metrics(dictionary, codes, source, rows, relevance, table, training)
+        return self._assembled(dictionary, codes, table, metrics, encoder, relevance, source)
+
+    def _claim(self) -> None:
+        """Take the folder for this request, or make sure that it already belongs to it."""
+        r = self.request
+        plan = {
+            "components": r.components,
+            "active": r.active,
+            "max_rows": r.max_rows,
+            "split": r.split,
+            "seed": r.seed,
+            "baseline": r.baseline,
+            "fingerprint": self.inputs.fingerprint,
+            "text": self.inputs.text,
+            "id": self.inputs.id,
+            "rows": len(self.inputs.items),
+            "previous": None if r.previous is None else r.previous.name,
+        }
+        path = self.folder / "run.json"
+        if path.exists():
+            before = read_json(path)
+            changed = [key for key in plan if before.get(key) != plan[key]]
+            if changed:
+                raise ArtifactError(
+                    f"the interrupted run in {self.folder} was started with other "
+                    f"{', '.join(changed)}; repeat its arguments, or start again with --overwrite"
+                )
+        else:
+            write_json(path, plan)
+
+    def _encoder(self) -> TextEncoder | None:
+        if self.inputs.source is not None and self.request.encoder is None:
+            return None
+        return load_encoder(self.request.encoder)
+
+    def _vectors(self, encoder: TextEncoder | None) -> VectorSource:
+        if self.inputs.source is not None:
+            return self.inputs.source
+        path = self.folder / "vectors.npy"
+        if not path.exists() and encoder is not None and self.inputs.text is not None:
+            texts = self.inputs.items[self.inputs.text]
+            reports = []
+
+            def write(temporary: Path) -> None:
+                shape = (len(texts), encoder.dimensions)
+                out = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+                _, report = embed_texts(
+                    texts,
+                    encoder=encoder,
+                    cache=self.request.cache,
+                    out=out,
+                    split=self.request.split,
+                    show_progress=self.request.progress,
+                )
+                out.flush()
+                reports.append(report)
+
+            write_atomic(path, write)
+        return as_source(path)
+
+    def _dictionary(self, source: VectorSource) -> tuple[Dictionary, dict[str, Any]]:
+        path, record = self.folder / "dictionary.safetensors", self.folder / "training.json"
+        if not record.exists():
+            r = self.request
+            index = np.flatnonzero(self.inputs.splits == 0)
+            recipe = recipe_for(
+                len(index),
+                source.shape[1],
+                n_components=r.components,
+                n_active=r.active,
+                max_rows=r.max_rows,
+                lead_coefficient=_LEAD,
+                seed=r.seed,
+            )
+            with progress("discover", recipe.max_rows, "rows", show=r.progress) as bar:
+                fit = fit_dictionary(
+                    source,
+                    recipe,
+                    index=index,
+                    checkpoint=self.folder / "checkpoint.safetensors",
+                    checkpoint_every=r.checkpoint_every,
+                    on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
+                )
+            fit.dictionary.save(path)
+            write_json(
+                record,
+                {
+                    "recipe": asdict(recipe),
+                    "rows_seen": fit.state.rows_seen,
+                    "stopped_early": fit.state.rows_seen < recipe.max_rows,
+                    "history": fit.state.history,
+                },
+            )
+        return Dictionary.load(path), read_json(record)
+
+    def _codes(self, dictionary: Dictionary, source: VectorSource) -> Codes:
+        path = self.folder / "codes.safetensors"
+        if path.exists():
+            return Codes.load(path)
+        with progress("encode", source.shape[0], "rows", show=self.request.progress) as bar:
+
+            def parts() -> Any:
+                for _, codes in dictionary.encode_blocks(source):
+                    yield codes
+                    bar.advance(len(codes))
+
+            return write_codes(path, parts(), dictionary.n_components)
+
+    def _relevance(self, encoder: TextEncoder | None, source: VectorSource) -> Relevance | None:
+        if self.inputs.text is None:
+            return None
+        if encoder is None:
+            return ByWords(self.inputs.items[self.inputs.text])
+
+        def embed(names: list[str]) -> np.ndarray:
+            return embed_texts(names, encoder=encoder, cache=self.request.cache)[0]
+
+        return ByEncoder(embed, source)
+
+    def _named(
+        self,
+        dictionary: Dictionary,
+        codes: Codes,
+        source: VectorSource,
+        rows: dict[str, np.ndarray],
+        relevance: Relevance | None,
+    ) -> pl.DataFrame:
+        path = self.folder / "concepts.parquet"
+        if path.exists():
+            return pl.read_parquet(path)
+        r, inputs = self.request, self.inputs
+        drawn = contrasts(dictionary, codes, source, rows["name"], seed=r.seed)
+        table = describe_latents(codes, dictionary.atoms, drawn, self._ids(dictionary))
+        with progress("name", len(drawn), "concepts", show=r.progress) as bar:
+            proposals = name_concepts(
+                drawn,
+                inputs.items,
+                text=inputs.text,
+                relevance=relevance,
+                dictionary=dictionary,
+                leave_out=[inputs.id],
+                seed=r.seed,
+                on_done=bar.advance,
+            )
+        by_value = ByValue(inputs.items)
+        tested = contrasts(dictionary, codes, source, rows["verify"], seed=r.seed)
+        with progress("measure", len(drawn), "names", show=r.progress) as bar:
+            verdicts = verify_names(
+                [p.name for p in proposals],
+                [p.threshold for p in proposals],
+                tested,
+                lambda j: by_value if proposals[j].kind == "value" or not relevance else relevance,
+                seed=r.seed,
+                on_done=bar.advance,
+            )
+        table = _with_names(table, proposals, verdicts)
+        write_atomic(path, table.write_parquet)
+        return table
+
+    def _ids(self, dictionary: Dictionary) -> list[str]:
+        if self.request.previous is None:
+            return [f"c{j}" for j in range(dictionary.n_components)]
+        old = load(self.request.previous)
+        matching = match_concepts(old.atoms, old.base["id"].to_list(), dictionary.atoms)
+        write_json(self.folder / "matching.json", matching.fate)
+        return matching.ids
+
+    def _metrics(
+        self,
+        dictionary: Dictionary,
+        codes: Codes,
+        source: VectorSource,
+        rows: dict[str, np.ndarray],
+        relevance: Relevance | None,
+        table: pl.DataFrame,
+        training: dict[str, Any],
+    ) -> dict[str, Any]:
+        path = self.folder / "metrics.json"
+        if path.exists():
+            return dict(read_json(path))
+        verify = rows["verify"]
+        scores = {"l0": Score("L0", codes.nnz / len(codes), n=len(codes), note="active a row")}
+        dead = float((codes.prevalence() == 0).mean())
+        scores["dead"] = Score(
+            "dead share", dead, n=len(table), higher_is_better=False, note="latents never active"
+        )
+        if len(verify) > 1:
+            held = _Subset(source, verify)
+            centre = moments(source, rows["discover"])[0]
+            scores["fvu"] = Score(
+                "FVU", dictionary.fvu(held, centre), n=len(verify), higher_is_better=False,
+                note="verify rows",
+            )  # fmt: skip
+        for status in ("named", "unnamed", "rare", "dead"):
+            n = int((table["status"] == status).sum())
+            scores[status] = Score(f"{status} concepts", n, n=len(table))
+        trust = table["trust"].drop_nulls().to_numpy()
+        if len(trust):
+            low, high = mean_interval(trust, self.request.seed)
+            scores["mean_trust"] = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
+        metrics = {key: asdict(score) for key, score in scores.items()}
+        wanted = self.request.baseline and len(trust) and len(verify) > 1
+        if wanted:
+            kinds = ("random atoms", "PCA axes")
+            with progress("baseline", len(kinds), "kinds", show=self.request.progress) as bar:
+                for kind in kinds:
+                    records = baseline_scores(
+                        kind,
+                        dictionary,
+                        source,
+                        rows,
+                        self.inputs.items,
+                        text=self.inputs.text,
+                        relevance=relevance,
+                        leave_out=[self.inputs.id],
+                        seed=self.request.seed,
+                    )
+                    metrics |= {record["metric"]: record for record in records}
+                    bar.advance()
+        write_json(path, metrics)
+        return metrics
+
+    def _assembled(
+        self,
+        dictionary: Dictionary,
+        codes: Codes,
+        table: pl.DataFrame,
+        metrics: dict[str, Any],
+        encoder: TextEncoder | None,
+        relevance: Relevance | None,
+        source: VectorSource,
+    ) -> Lexicon:
+        training = read_json(self.folder / "training.json")
+        names = np.zeros((len(table), source.shape[1]), dtype=np.float32)
+        named = [j for j, kind in enumerate(table["name_kind"]) if kind == "phrase"]
+        if isinstance(relevance, ByEncoder) and named:
+            names[named] = relevance.vectors([table["name"][j] for j in named])
+        matching = self.folder / "matching.json"
+        info = {
+            "n": source.shape[0],
+            "d": source.shape[1],
+            "id": self.inputs.id,
+            "text": self.inputs.text,
+            "encoder": None if encoder is None else encoder.describe(),
+            "form": dictionary.form,
+            "seed": self.request.seed,
+            "parameters": training["recipe"],
+            "training": {k: v for k, v in training.items() if k != "recipe"},
+            "splits": {s: int((self.inputs.splits == i).sum()) for i, s in enumerate(_SIDES)},
+            "skipped": self.inputs.skipped,
+            "zero_vectors": self.inputs.zero_rows,
+            "split_texts": self.request.split,
+            "data_fingerprint": self.inputs.fingerprint,
+            "matching": read_json(matching) if matching.exists() else None,
+            "metrics": metrics,
+            "versions": _versions(),
+        }
+        return Lexicon(
+            dictionary=dictionary,
+            base=table,
+            codes=codes,
+            items=self.inputs.items,
+            splits=self.inputs.splits,
+            name_vectors=names,
+            info=info,
+            encoder=self.request.encoder,
+        )
+
+
+_SIDES = ("discover", "name", "verify")
+
+
+@dataclass(frozen=True)
+class _Subset:
+    """Some rows of a source, as a source."""
+
+    source: VectorSource
+    index: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.index), self.source.shape[1]
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        return self.source.take(self.index[start:stop])
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        return self.source.take(self.index[index])
+
+
+def _with_names(
+    table: pl.DataFrame, proposals: list[Proposal], verdicts: list[Any]
+) -> pl.DataFrame:
+    def scored(pick: Callable[[Any], Any]) -> list[Any]:
+        return [None if v is None else pick(v) for v in verdicts]
+
+    columns: dict[str, list[Any]] = {
+        "name": [p.name for p in proposals],
+        "status": [p.status for p in proposals],
+        "name_kind": [p.kind for p in proposals],
+        "held_in": [p.held_in for p in proposals],
+        "alternatives": [p.alternatives for p in proposals],
+        "evidence": [p.evidence for p in proposals],
+        "trust": scored(lambda v: v.trust.value),
+        "trust_low": scored(lambda v: v.trust.low),
+        "trust_high": scored(lambda v: v.trust.high),
+        "trust_null": scored(lambda v: v.trust.null),
+        "trust_null_high": scored(lambda v: v.null_high),
+        "balanced_accuracy": scored(lambda v: v.balanced_accuracy.value),
+        "n_active": scored(lambda v: v.n_active),
+        "n_inactive": scored(lambda v: v.n_inactive),
+    }
+    made = [pl.Series(name, values, dtype=table.schema[name]) for name, values in columns.items()]
+    return table.with_columns(made)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("semascope", "numpy", "scipy", "torch", "polars", "scikit-learn"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _in_memory(codes: Codes) -> Codes:
+    parts = (np.array(codes.indptr), np.array(codes.indices), np.array(codes.values))
+    return Codes(*parts, codes.n_components)
+
+
+def _detached(dictionary: Dictionary) -> Dictionary:
+    def copy(array: Any) -> Any:
+        return None if array is None else np.array(array)
+
+    return Dictionary(
+        copy(dictionary.encoder),
+        copy(dictionary.encoder_bias),
+        copy(dictionary.atoms),
+        copy(dictionary.bias),
+        dictionary.n_active,
+        copy(dictionary.threshold),
+    )
