@@ -32,7 +32,68 @@ class Peer:
     configs: dict[str, dict[str, Any]] = field(default_factory=lambda: {"default": {}})
 
 
-PEERS: dict[str, Peer] = {}
+# overcomplete starts its encoder at random unless told otherwise; from the dictionary is better.
+_OVERCOMPLETE = {"center": True, "scale": "sqrt_d", "tied_init": True}
+_SAE_LENS = {"center": True, "warmup": 0.1, "decay": 0.8, "dead_window": 20}
+
+PEERS: dict[str, Peer] = {
+    "semascope": Peer("run_semascope.py"),
+    "sae-lens": Peer(
+        "run_sae_lens.py",
+        # Later releases of wandb, which the trainer imports without need, pull in many more.
+        ((TORCH, "sae-lens==6.54.12", "wandb<0.29"),),
+        {
+            "default": {},
+            "adam-3e-3": {**_SAE_LENS, "lr": 3e-3},
+            "adam-8e-3": {**_SAE_LENS, "lr": 8e-3},
+        },
+    ),
+    "dictionary-learning": Peer(
+        "run_dictionary_learning.py",
+        # Its language-model stack asks for torchvision, which has no build for this torch, so the
+        # stack is installed without its requirements and the needed ones are named.
+        (
+            (
+                *(TORCH, "transformers<5", "accelerate", "einops", "pydantic", "sentencepiece"),
+                *("python-socketio[client]", "protobuf", "tqdm", "datasets", "zstandard"),
+                *("requests", "pillow", "wandb<0.29"),
+            ),
+            ("--no-deps", "dictionary-learning==0.1.0", "nnsight==0.3.7"),
+        ),
+        {
+            "default": {},
+            "adam-4e-3": {"lr": 4e-3},
+            "adam-8e-3": {"lr": 8e-3},
+        },
+    ),
+    "eai-sparsify": Peer(
+        "run_sparsify.py",
+        ((TORCH, "eai-sparsify==1.3.3"),),
+        {
+            "default": {},
+            "adam-2e-3": {"optimizer": "adam", "lr": 2e-3},
+            "adam-8e-3": {"optimizer": "adam", "lr": 8e-3},
+            "adam-16e-3": {"optimizer": "adam", "lr": 1.6e-2},
+        },
+    ),
+    "overcomplete": Peer(
+        "run_overcomplete.py",
+        # Its image side asks for torchvision, timm and OpenCV with a screen; the SAE needs none.
+        # Its colour maps use a function that left matplotlib in 3.9.
+        (
+            (
+                *(TORCH, "numpy", "einops", "scipy", "scikit-learn", "scikit-image", "tqdm"),
+                *("matplotlib==3.8.4", "opencv-python-headless"),
+            ),
+            ("--no-deps", "overcomplete==0.3.0"),
+        ),
+        {
+            "default": {},
+            "constant-5e-3": {**_OVERCOMPLETE, "lr": 5e-3},
+            "cosine-8e-3": {**_OVERCOMPLETE, "lr": 8e-3, "cosine": True},
+        },
+    ),
+}
 
 
 def _prepare(name: str) -> Path:
@@ -50,7 +111,10 @@ def _prepare(name: str) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
     for arguments in peer.installs:
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *arguments], check=True)
+        command = [str(python), "-m", "pip", "install", "-q", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} could not be installed:\n{done.stderr[-2000:]}")
     stamp.write_text(wanted)
     return python
 

@@ -64,9 +64,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         options["dead_feature_threshold"] = job.config["dead_threshold"]
     with tempfile.TemporaryDirectory() as folder:
         cfg = TrainConfig(
-            SparseCoderConfig(
-                num_latents=job.m, k=job.k, multi_topk=job.get("multi_topk", False)
-            ),
+            SparseCoderConfig(num_latents=job.m, k=job.k, multi_topk=job.get("multi_topk", False)),
             batch_size=1,
             optimizer=job.get("optimizer", "signum"),
             lr=job.get("lr", None),

@@ -38,8 +38,8 @@ def learn(
     Parameters
     ----------
     data : path, frame, list of str, or None
-        The items: CSV, TSV, JSONL, Parquet, Arrow or a folder of ``.txt``; a polars, pandas or Arrow
-        table; or a list of texts. None if there are only vectors.
+        The items: CSV, TSV, JSONL, Parquet, Arrow or a folder of ``.txt``; a polars, pandas or
+        Arrow table; or a list of texts. None if there are only vectors.
     text : str, optional
         Column of texts to embed. Found by itself if there is only one candidate.
     vectors : array, frame or path, optional

@@ -164,6 +164,6 @@ def _description(doc: str) -> str:
         if line.startswith((">>>", ".. ")):
             break
         lines.append(line)
-    while lines and ("->" in lines[0] or lines[0].rstrip().endswith(")") and "(" in lines[0]):
+    while lines and ("->" in lines[0] or (lines[0].rstrip().endswith(")") and "(" in lines[0])):
         lines.pop(0)
     return "\n".join(lines).strip()[:1000]

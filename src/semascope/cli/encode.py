@@ -72,7 +72,9 @@ def _same_column(opened: object, file: Path) -> str | None:
         if file.suffix in {".parquet", ".pq"}:
             columns = pl.read_parquet_schema(file)
         elif file.suffix in {".csv", ".tsv"}:
-            columns = pl.read_csv(file, n_rows=0, separator="\t" if file.suffix == ".tsv" else ",").schema
+            columns = pl.read_csv(
+                file, n_rows=0, separator="\t" if file.suffix == ".tsv" else ","
+            ).schema
         else:
             return None
     except (OSError, pl.exceptions.PolarsError):

@@ -44,7 +44,9 @@ def learn(
         Path | None, typer.Option(help="Lexicon whose concept ids go on where atoms match.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing lexicon or interrupted run.")
     ] = False,

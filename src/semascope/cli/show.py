@@ -65,7 +65,9 @@ def show(
 ) -> None:
     """Show the concepts of a lexicon, or one of them in full."""
     if sort not in SORTS:
-        raise InputError(f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}")
+        raise InputError(
+            f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}"
+        )
     opened = load(lexicon)
     if concept is not None:
         details = concept_details(opened, opened.row_of(concept))
@@ -152,7 +154,9 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
         )
     console.print(line)
     console.print(Text(f"rows      {100 * d['prevalence']:.2f} % of {len(lexicon.codes):,}"))
-    console.print(Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"])))
+    console.print(
+        Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"]))
+    )
     for text in d["evidence"]:
         console.print(Text(f"goes with {text}"))
     _section(console, "strongest", d["top"][:5])
@@ -173,11 +177,22 @@ def _section(console: Console, title: str, lines: list[str]) -> None:
 
 
 def _markdown(table: pl.DataFrame) -> str:
-    columns = ["id", "name", "status", "trust", "trust_low", "trust_high", "trust_null", "prevalence"]
+    columns = [
+        "id",
+        "name",
+        "status",
+        "trust",
+        "trust_low",
+        "trust_high",
+        "trust_null",
+        "prevalence",
+    ]
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in table.select(columns).iter_rows():
         cells = ["" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in row]
-        lines.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
+        lines.append(
+            "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+        )
     return "\n".join(lines)
 
 

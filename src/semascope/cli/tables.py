@@ -65,7 +65,9 @@ def trust_text(row: dict[str, Any]) -> Text:
         return Text("–", style="dim")
     clear = row["trust_low"] > (row["trust_null_high"] or 0.5)
     style = "green" if clear and row["trust"] >= 0.8 else "yellow" if clear else "red"
-    return Text(f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]", style=style)
+    return Text(
+        f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]", style=style
+    )
 
 
 def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:

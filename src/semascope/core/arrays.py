@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core.errors import InputError, did_you_mean, listed
+from semascope.core.files import load_tensors
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -62,6 +63,8 @@ def as_vectors(x: Any, *, check_finite: bool = True) -> FloatArray:
         array = array.astype(np.float32)
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
+    if not array.dtype.isnative:  # torch and compiled code take no other
+        array = array.astype(array.dtype.newbyteorder("="))
     if check_finite:
         _require_finite(array)
     return array
@@ -133,6 +136,10 @@ def _require_finite(array: FloatArray) -> None:
 
 
 def _to_numpy(x: Any) -> npt.NDArray[Any]:
+    if isinstance(x, np.ma.MaskedArray):
+        # What is masked is missing, never the number that happens to lie under the mask.
+        x = x.astype(np.result_type(x.dtype, np.float32))
+        return np.asarray(np.ma.filled(x, np.nan))
     if isinstance(x, np.ndarray):
         return x
     if isinstance(x, str | Path):
@@ -142,6 +149,7 @@ def _to_numpy(x: Any) -> npt.NDArray[Any]:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         x = x.detach().cpu()
+        x = x if x.layout == torch.strided else x.to_dense()
         return np.asarray(x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy())
     if hasattr(x, "tocsr") and hasattr(x, "toarray"):
         return np.asarray(x.toarray())
@@ -154,6 +162,8 @@ def _to_numpy(x: Any) -> npt.NDArray[Any]:
         raise InputError(
             f"vectors must be a matrix, found rows of different lengths: {err}"
         ) from err
+    except (TypeError, RuntimeError) as err:
+        raise InputError(f"vectors must be a matrix, found {type(x).__name__}: {err}") from err
 
 
 def _from_frame(x: Any) -> npt.NDArray[Any]:
@@ -163,6 +173,10 @@ def _from_frame(x: Any) -> npt.NDArray[Any]:
     frame = (
         x if module == "polars" else pl.from_pandas(x) if module == "pandas" else pl.from_arrow(x)
     )
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, pl.Series) and frame.dtype.is_numeric():
+        return np.asarray(frame.to_numpy())
     series = [frame] if isinstance(frame, pl.Series) else frame.get_columns()
     lists = [s for s in series if s.dtype in (pl.List, pl.Array)]
     if len(lists) == 1:
@@ -192,15 +206,22 @@ def _from_list_column(column: Any) -> npt.NDArray[Any]:
                 f"vectors in column '{column.name}' have {usual} values at row 0 "
                 f"but {lengths[row]} at row {row}"
             )
-        flat = column.explode(empty_as_null=False) if usual else column
+        if not usual:
+            return np.zeros((len(column), 0))
+        flat = column.explode(empty_as_null=False)
         return np.asarray(flat.to_numpy()).reshape(len(column), usual)
     return np.asarray(column.to_numpy())
 
 
 def _from_file(path: Path) -> npt.NDArray[Any]:
-    if path.is_dir():
+    path = path.expanduser()
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as err:  # a name that no file can have, such as a text
+        raise InputError(f"'{str(path)[:60]}...' is no path of a file: {err.strerror}") from err
+    if is_folder:
         raise InputError(f"{path} is a folder; open a vector store with VectorStore.open('{path}')")
-    if not path.exists():
+    if not is_there:
         near = (p.name for p in path.parent.glob("*")) if path.parent.is_dir() else ()
         raise InputError(f"no file of vectors at {path}{did_you_mean(path.name, near)}")
     suffix = path.suffix.lower()
@@ -211,9 +232,7 @@ def _from_file(path: Path) -> npt.NDArray[Any]:
             with np.load(path, allow_pickle=False) as archive:
                 return np.asarray(archive[_only(path, list(archive.files))])
         if suffix == ".safetensors":
-            from safetensors.numpy import load_file
-
-            tensors = load_file(path)
+            tensors, _ = load_tensors(path)
             return tensors[_only(path, list(tensors))]
         if suffix in {".parquet", ".arrow", ".feather"}:
             import polars as pl

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
 
-@dataclass(frozen=True)
+# Compared by identity: comparing the arrays is no single truth value.
+@dataclass(frozen=True, eq=False)
 class Codes:
     """Activations of `m` latents on `n` rows in compressed sparse rows.
 
@@ -62,8 +63,15 @@ class Codes:
         """Take over any scipy.sparse matrix or dense array of shape (n, m)."""
         from scipy.sparse import csr_array
 
+        if len(matrix.shape) != 2:
+            raise InputError(
+                f"codes must have two dimensions (rows, latents), found shape {matrix.shape}"
+            )
         csr = csr_array(matrix)
-        csr.sum_duplicates()
+        if not csr.has_canonical_format:
+            # Summing works in place, on memory that may be the caller's.
+            csr = csr.copy()
+            csr.sum_duplicates()
         return cls(
             csr.indptr.astype(np.int64),
             csr.indices.astype(np.int32),
@@ -92,7 +100,9 @@ class Codes:
         """Return a ``scipy.sparse.csr_array`` that shares this memory."""
         from scipy.sparse import csr_array
 
-        return csr_array((self.values, self.indices, self.indptr), shape=self.shape)
+        # scipy copies indices to the type of indptr, so the short array gives way where it can.
+        indptr = self.indptr.astype(np.int32) if self.nnz < 2**31 else self.indptr
+        return csr_array((self.values, self.indices, indptr), shape=self.shape)
 
     def __getitem__(self, rows: int | slice | npt.NDArray[Any]) -> Codes:
         """Return some rows: one index, a slice, an index array or a boolean mask."""
@@ -135,8 +145,11 @@ class Codes:
         tensors, metadata = load_tensors(Path(path))
         if metadata.get("kind") != "codes" or set(tensors) != {"indptr", "indices", "values"}:
             raise ArtifactError(f"{path} holds no codes; expected a file that Codes.save wrote")
-        m = int(metadata["n_components"])
-        return cls(tensors["indptr"], tensors["indices"], tensors["values"], m)
+        try:
+            m = int(metadata["n_components"])
+            return cls(tensors["indptr"], tensors["indices"], tensors["values"], m)
+        except (KeyError, ValueError, IndexError, TypeError) as err:  # InputError is a ValueError
+            raise ArtifactError(f"{path} is damaged: {err}; restore it from a copy") from err
 
 
 def write_codes(path: Path, blocks: Iterable[Codes], n_components: int) -> Codes:
@@ -154,7 +167,6 @@ def write_codes(path: Path, blocks: Iterable[Codes], n_components: int) -> Codes
     Examples
     --------
     >>> from pathlib import Path
-from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> from semascope.core import Codes, write_codes
     >>> part = Codes.from_scipy(np.array([[0.0, 2.0]]))
@@ -170,13 +182,13 @@ from tempfile import TemporaryDirectory
                 indices.write(np.ascontiguousarray(block.indices, dtype=np.int32).data)
                 values.write(np.ascontiguousarray(block.values, dtype=np.float32).data)
         indptr = np.cumsum(np.concatenate(lengths), dtype=np.int64)
-        empty = indptr[-1] == 0
+        empty = indptr[-1] == 0  # and an empty file cannot be mapped
         save_tensors(
             path,
             {
                 "indptr": indptr,
-                "indices": np.zeros(0, np.int32) if empty else np.memmap(spills[0], np.int32, "r"),
-                "values": np.zeros(0, np.float32) if empty else np.memmap(spills[1], np.float32, "r"),
+                "indices": np.zeros(0, "i4") if empty else np.memmap(spills[0], np.int32, "r"),
+                "values": np.zeros(0, "f4") if empty else np.memmap(spills[1], np.float32, "r"),
             },
             {"kind": "codes", "n_components": str(n_components)},
         )

@@ -56,8 +56,8 @@ class MissingExtraError(SemascopeError, ImportError):
     Examples
     --------
     >>> from semascope.core import MissingExtraError
-    >>> print(MissingExtraError.of("sentence_transformers", "text", "embedding texts"))
-    embedding texts needs the package sentence_transformers; install it with: pip install 'semascope[text]'
+    >>> print(MissingExtraError.of("umap", "text", "drawing"))
+    drawing needs the package umap; install it with: pip install 'semascope[text]'
     """
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -96,6 +97,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
         raise ArtifactError(f"{path} is missing") from err
+    except OSError as err:
+        raise ArtifactError(f"cannot read {path}: {err.strerror}") from err
     except (json.JSONDecodeError, UnicodeDecodeError) as err:
         raise ArtifactError(
             f"{path} is not readable JSON ({err}); it is truncated or damaged"
@@ -132,8 +135,13 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if path.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
                 path.rename(old / path.name)
-                temporary.rename(path)
-                shutil.rmtree(old)
+                try:
+                    temporary.rename(path)
+                except OSError:
+                    (old / path.name).rename(path)
+                    raise
+                finally:
+                    shutil.rmtree(old, ignore_errors=True)
             else:
                 temporary.rename(path)
         finally:
@@ -166,7 +174,9 @@ def plain_os_errors(path: Path) -> Iterator[None]:
             errno.ENOENT: f"the folder {path.parent} does not exist",
             errno.ENOTDIR: f"{path.parent} is not a folder",
         }
-        if err.errno not in reasons:
+        # A file that is missing elsewhere has nothing to do with this folder.
+        elsewhere = err.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir()
+        if err.errno not in reasons or elsewhere:
             raise
         raise InputError(f"cannot write {path}: {reasons[err.errno]}") from err
 
@@ -183,7 +193,7 @@ def require_writable(path: Path) -> None:
     with plain_os_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
-        os.unlink(name)
+        Path(name).unlink()
 
 
 def write_checksums(folder: Path) -> None:
@@ -235,6 +245,10 @@ def verify_checksums(folder: Path, *, only: set[str] | None = None) -> None:
     art/a.txt was changed after it was written (checksum differs); restore it from a copy
     """
     recorded = read_json(folder / CHECKSUMS)
+    if not isinstance(recorded, dict) or not all(
+        isinstance(entry, dict) and {"bytes", "sha256"} <= set(entry) for entry in recorded.values()
+    ):
+        raise ArtifactError(f"{folder / CHECKSUMS} holds no checksums; restore it from a copy")
     for name, entry in sorted(recorded.items()):
         path = folder / name
         if not path.is_file():
@@ -264,7 +278,7 @@ def save_tensors(
     >>> from semascope.core import load_tensors, save_tensors
     >>> save_tensors(Path("a.safetensors"), {"x": np.arange(3)}, {"kind": "demo"})
     >>> load_tensors(Path("a.safetensors"))
-    ({'x': array([0, 1, 2])}, {'kind': 'demo'})
+    ({'x': memmap([0, 1, 2])}, {'kind': 'demo'})
     """
     # The format is a length, a JSON header and the raw arrays; written here block by block, because
     # the library's writer first makes one copy of everything in memory.
@@ -289,7 +303,9 @@ def save_tensors(
             for name in order:
                 flat = tensors[name].reshape(-1)
                 for start in range(0, len(flat), _BLOCK):
-                    file.write(np.ascontiguousarray(flat[start : start + _BLOCK]).data)
+                    block = flat[start : start + _BLOCK]
+                    little = block.dtype.newbyteorder("<")
+                    file.write(np.ascontiguousarray(block, dtype=little).data)
 
     write_atomic(path, write)
 
@@ -300,7 +316,8 @@ def load_tensors(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str
     Returns
     -------
     (dict of str to ndarray, dict of str to str)
-        Read-only memory maps by name, and the metadata.
+        Read-only memory maps by name, and the metadata. Tensors of bfloat16, which NumPy has not,
+        are read and become float32.
 
     Raises
     ------
@@ -323,15 +340,26 @@ def load_tensors(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str
             if not 0 < length <= size - 8:
                 raise ValueError("its header is cut off")
             header = json.loads(file.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no object")
     except (OSError, ValueError) as err:
         raise ArtifactError(f"cannot read {path}: {err}; it is missing or damaged") from err
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in header.items():
-        start, end = entry["data_offsets"]
+        try:
+            start, end = entry["data_offsets"]
+            kind, shape = entry["dtype"], tuple(entry["shape"])
+            if start < 0 or end - start != math.prod(shape) * _item_size(kind):
+                raise ValueError(f"{kind} of shape {shape} does not fit {end - start} bytes")
+        except (KeyError, TypeError, ValueError) as err:
+            raise ArtifactError(
+                f"the header of {path} is damaged at tensor '{name}' ({err}); restore the file "
+                "from a copy"
+            ) from err
         if 8 + length + end > size:
             raise ArtifactError(f"{path} is truncated; restore it from a copy")
-        tensors[name] = _mapped(path, entry, 8 + length + start, end - start)
+        tensors[name] = _mapped(path, kind, 8 + length + start, shape)
     return tensors, metadata
 
 
@@ -345,11 +373,21 @@ _NAMES = {np.dtype(code).str.lstrip("<|"): name for name, code in _DTYPES.items(
 _BLOCK = 1 << 22
 
 
-def _mapped(path: Path, entry: dict[str, Any], offset: int, size: int) -> npt.NDArray[Any]:
-    dtype = np.dtype(_DTYPES[entry["dtype"]])
-    if size == 0:
-        return np.zeros(entry["shape"], dtype)
-    return np.memmap(path, dtype, mode="r", offset=offset, shape=tuple(entry["shape"]))
+def _item_size(kind: str) -> int:
+    if kind != "BF16" and kind not in _DTYPES:
+        raise ValueError(f"dtype {kind} is not supported")
+    return 2 if kind == "BF16" else np.dtype(_DTYPES[kind]).itemsize
+
+
+def _mapped(path: Path, kind: str, offset: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    dtype = np.dtype(_DTYPES["U16" if kind == "BF16" else kind])
+    if 0 in shape:
+        return np.zeros(shape, np.float32 if kind == "BF16" else dtype)
+    mapped = np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
+    if kind == "BF16":
+        # A bfloat16 is the upper half of a float32.
+        return np.asarray(np.left_shift(mapped, 16, dtype=np.uint32)).view(np.float32)
+    return mapped
 
 
 def _umask() -> int:

@@ -82,7 +82,7 @@ def split_of(ids: Iterable[str]) -> npt.NDArray[np.uint8]:
     --------
     >>> from semascope.core import SPLITS, split_of
     >>> [SPLITS[i] for i in split_of(["row-0", "row-1", "row-2"])]
-    ['verify', 'discover', 'discover']
+    ['discover', 'verify', 'discover']
     """
     raw = b"".join(hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
     share = np.frombuffer(raw, dtype="<u8").astype(np.float64) / 2.0**64

@@ -81,7 +81,7 @@ class Dictionary:
     @property
     def n_dimensions(self) -> int:
         """Length of the vectors, `d`."""
-        return self.atoms.shape[1]
+        return int(self.atoms.shape[1])
 
     def encode_blocks(self, x: Any) -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""

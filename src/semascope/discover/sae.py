@@ -111,7 +111,8 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     validation_fraction : float, default 0.1
         Share of the rows (at most 8192) held out for early stopping.
     patience : int, default 10
-        Held-out evaluations without progress before training stops; 0 uses the whole budget.
+        Held-out evaluations in a row that are worse than the best one before training stops; 0
+        uses the whole budget.
     checkpoint : path, optional
         File from which an interrupted fit goes on exactly.
     random_state : int, RandomState or None

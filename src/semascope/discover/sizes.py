@@ -24,7 +24,7 @@ def default_sizes(n_rows: int, n_dimensions: int) -> tuple[int, int]:
 
     Notes
     -----
-    ``m = 1.75 sqrt(n)`` and ``k = m ** (1/4)``: measured on five sets of labelled texts, more atoms
+    ``m = 2.5 sqrt(n)`` and ``k = m ** (1/4)``: measured on five sets of labelled texts, more atoms
     split the labelled classes over several concepts, and more active latents blur them.
 
     Examples
@@ -34,7 +34,7 @@ def default_sizes(n_rows: int, n_dimensions: int) -> tuple[int, int]:
     >>> m > k
     True
     """
-    m = max(2, min(round(1.75 * math.sqrt(n_rows)), n_rows // 4, 16384))
+    m = max(2, min(round(2.5 * math.sqrt(n_rows)), n_rows // 4, 16384))
     k = max(1, min(round(m**0.25), m // 4, n_dimensions))
     return m, k
 

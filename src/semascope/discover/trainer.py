@@ -53,7 +53,8 @@ class Recipe:
     dead_after : int
         Rows without a single activation after which a latent counts as dead.
     patience : int
-        Held-out evaluations without improvement after which training stops; 0 never stops.
+        Held-out evaluations in a row that are 1 % worse than the best one, after which training
+        stops; 0 never stops.
     seed : int
         Order of the rows and choice of the first atoms.
 
@@ -96,7 +97,7 @@ class State:
     best_fvu : float
         Held-out FVU of `best`.
     waiting : int
-        Evaluations since the last improvement.
+        Evaluations in a row that were worse than the best.
 
     Examples
     --------
@@ -195,7 +196,7 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     0.0
     """
     error = 0.0
-    for part in x.split(recipe.batch_size):
+    for part in torch.split(x, recipe.batch_size):
         codes = select(recipe, scores(part, weights["encoder"], weights["encoder_bias"]))
         error += float((decode(codes, weights["atoms"]) + weights["bias"] - part).square().sum())
     return error / float(x.square().sum())
@@ -272,8 +273,8 @@ def _rate(recipe: Recipe, step: int, steps: int) -> float:
 def _evaluate(recipe: Recipe, state: State, held_out: Tensor) -> float:
     now = fvu(recipe, state.weights, held_out)
     state.history.append((state.rows_seen, now))
-    # A gain below a tenth of a percent does not count as progress, but is kept all the same.
-    state.waiting = 0 if now < state.best_fvu * 0.999 else state.waiting + 1
+    # A plateau is no reason to stop, it ends when the learning rate falls. Overfitting is one.
+    state.waiting = 0 if now < state.best_fvu * 1.01 else state.waiting + 1
     if now < state.best_fvu:
         state.best_fvu = now
         state.best = {name: w.clone() for name, w in state.weights.items()}
@@ -298,14 +299,15 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
     error = decode(codes, w["atoms"]) + w["bias"] - x
     gradient = error * (2 / len(x))
     gradients = _backward(codes, gradient, x, w["atoms"])
-    gradients["bias"] = gradient.sum(0)
     state.rows_seen += len(x)
     active = codes.latents[codes.values > 0]
     state.last_active[active] = state.rows_seen
     if recipe.lead_coefficient > 0:
         lead = select_topk(pre, 1)
         left = decode(lead, w["atoms"]) + w["bias"] - x
-        _add(gradients, _backward(lead, left * (2 * recipe.lead_coefficient / len(x)), x, w["atoms"]))
+        weighted = left * (2 * recipe.lead_coefficient / len(x))
+        for name, part in _backward(lead, weighted, x, w["atoms"]).items():
+            gradients[name].add_(part)
     if recipe.aux_coefficient > 0:
         _add_auxiliary(recipe, state, pre, x, error, gradients)
     _project(gradients["atoms"], w["atoms"])
@@ -321,12 +323,8 @@ def _backward(codes: SparseRows, gradient: Tensor, x: Tensor, atoms: Tensor) -> 
         "atoms": weight_gradients(codes, codes.values, gradient, m),
         "encoder": weight_gradients(codes, slope, x, m),
         "encoder_bias": torch.bincount(codes.latents, slope, minlength=m).to(x.dtype),
+        "bias": gradient.sum(0),
     }
-
-
-def _add(into: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
-    for name, gradient in gradients.items():
-        into[name].add_(gradient)
 
 
 def _add_auxiliary(
@@ -340,8 +338,8 @@ def _add_auxiliary(
     codes = select_topk(pre[:, dead], min(len(dead), max(1, x.shape[1] // 2)))
     left = decode(codes, atoms) + error
     part = _backward(codes, left * (2 * recipe.aux_coefficient / len(x)), x, atoms)
-    for name, gradient in part.items():
-        into[name].index_add_(0, dead, gradient)
+    for name in ("atoms", "encoder", "encoder_bias"):
+        into[name].index_add_(0, dead, part[name])
 
 
 def _project(gradient: Tensor, atoms: Tensor) -> None:
@@ -411,4 +409,3 @@ def first_scale(recipe: Recipe, atoms: Tensor, x: Tensor) -> float:
     """
     out = decode(select(recipe, scores(x, atoms, torch.zeros(len(atoms)))), atoms)
     return float((out * x).sum() / out.square().sum().clamp(min=1e-12))
-

@@ -1,7 +1,7 @@
 """The inner products of dictionary learning, on torch tensors.
 
-Everything above this file speaks of sparse rows only; how they are computed is decided here. A batch
-of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active latents.
+Everything above this file speaks of sparse rows only; how they are computed is decided here. A
+batch of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active latents.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def encode_topk(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> SparseRows:
     """Keep the `k` largest positive pre-activations of each row (TopK; Gao et al., 2024).
 
-    Rows with fewer than `k` positive pre-activations keep explicit zeros, so every row has `k` pairs.
+    Rows with fewer than `k` positive pre-activations keep zeros, so that every row has `k` pairs.
 
     Examples
     --------

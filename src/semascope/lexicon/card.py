@@ -7,6 +7,12 @@ from typing import Any
 import polars as pl
 
 
+_TRUST = (
+    "trust is how well the name alone ranks rows that show the concept above rows that do not (0.5 "
+    "is chance), on rows that neither the dictionary nor the names were made from."
+)
+
+
 def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
     """Write the card of a lexicon as Markdown.
 
@@ -33,10 +39,7 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
         f"# {name}",
         "",
         f"A dictionary of {len(concepts)} concepts in {info['n']:,} vectors of {info['d']} "
-        "dimensions, made by semascope. "
-        f"{len(named)} concepts have a name; trust is how well the name alone ranks rows that show "
-        "the concept above rows that do not (0.5 is chance), on rows that neither the dictionary "
-        "nor the names were made from.",
+        f"dimensions, made by semascope. {len(named)} concepts have a name; {_TRUST}",
         "",
         "| concept | name | trust | 95 % interval | chance | prevalence |",
         "|---|---|---:|---:|---:|---:|",
@@ -50,7 +53,9 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
         )
     lines += ["", "## Measures", "", "| measure | value | n | |", "|---|---:|---:|---|"]
     for score in info["metrics"].values():
-        lines.append(f"| {score['metric']} | {score['value']:.4g} | {score['n']} | {score['note']} |")
+        lines.append(
+            f"| {score['metric']} | {score['value']:.4g} | {score['n']} | {score['note']} |"
+        )
     lines += [
         "",
         "## Open it",

@@ -123,7 +123,7 @@ def _activation_moments(
 
 
 def _histograms(codes: Codes, largest: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Counts in `BINS` equal bins from zero to each latent's largest activation."""
+    """Count in `BINS` equal bins from zero to each latent's largest activation."""
     m = codes.n_components
     out = np.zeros(m * BINS, dtype=np.int64)
     width = np.where(largest > 0, largest, 1) / BINS
@@ -135,7 +135,7 @@ def _histograms(codes: Codes, largest: npt.NDArray[np.float32]) -> npt.NDArray[n
 
 
 def _coactivity(codes: Codes, counts: npt.NDArray[np.int64]) -> list[list[int]]:
-    """The latents that are active together with each one most, by Jaccard index."""
+    """Find the latents that are active together with each one most, by Jaccard index."""
     rows = np.arange(len(codes))
     if len(rows) > 200_000:
         # Evenly spaced rows: the ranking of the five most frequent partners is stable long before.

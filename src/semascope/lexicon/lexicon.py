@@ -1,4 +1,4 @@
-"""The lexicon: a dictionary, its concepts and where they come from, as one object and one folder."""
+"""The lexicon: a dictionary, its concepts and where they come from, as one object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,10 @@ import polars as pl
 
 from semascope.core import Codes, InputError, did_you_mean
 from semascope.discover import Dictionary
-from semascope.embed import TextEncoder, load_encoder
 from semascope.lexicon.ledger import Edit, check_edit, replay
+
+if TYPE_CHECKING:
+    from semascope.embed import TextEncoder
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +98,8 @@ class Lexicon:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The encoder of the texts that this lexicon was learned from."""
+        from semascope.embed import load_encoder
+
         made_with = self.info.get("encoder")
         if self.encoder is None and made_with is None:
             raise InputError(
@@ -119,7 +123,7 @@ class Lexicon:
         return encoder
 
     def vectors_of(self, x: Any) -> Any:
-        """Return vectors for texts (embedded) or for anything that `as_vectors` takes (as it is)."""
+        """Return vectors: texts are embedded, anything else is passed through."""
         if isinstance(x, str):
             raise InputError("pass a list of texts, or a matrix of vectors, not one string")
         if isinstance(x, pl.Series) and x.dtype == pl.String:

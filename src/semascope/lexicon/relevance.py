@@ -109,7 +109,8 @@ class ByValue:
     >>> import numpy as np
     >>> import polars as pl
     >>> from semascope.lexicon import ByValue
-    >>> ByValue(pl.DataFrame({"genre": ["Horror", "Drama"]}))(["genre = Horror"], np.arange(2)).tolist()
+    >>> items = pl.DataFrame({"genre": ["Horror", "Drama"]})
+    >>> ByValue(items)(["genre = Horror"], np.arange(2)).tolist()
     [[1.0, 0.0]]
     """
 

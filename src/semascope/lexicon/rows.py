@@ -1,4 +1,4 @@
-"""Which rows speak for and against a concept: active ones over all strengths, hard inactive ones."""
+"""Which rows speak for and against a concept: active ones of all strengths, near-misses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Contrast:
     Parameters
     ----------
     active : ndarray of int64
-        Rows on which the latent is active, evenly over the ranks of its activation, strongest first.
+        Rows on which the latent is active, evenly over the ranks of activation, strongest first.
     activations : ndarray of float32
         Activations on these rows.
     near : ndarray of int64
@@ -156,13 +156,11 @@ def _near_misses(
         part = rows[start : start + size]
         pre = scores(torch.from_numpy(source.take(part)), encoder, bias)
         csr = here[start : start + len(part)].to_scipy().tocoo()
-        pre[torch.from_numpy(csr.row.astype(np.int64)), torch.from_numpy(csr.col.astype(np.int64))] = (
-            -torch.inf
-        )
+        pre[
+            torch.from_numpy(csr.row.astype(np.int64)), torch.from_numpy(csr.col.astype(np.int64))
+        ] = -torch.inf
         number = torch.arange(start, start + len(part))[:, None].expand(-1, m)
         both, places = torch.cat([best, pre]), torch.cat([where, number])
         best, chosen = torch.topk(both, min(most, len(both)), dim=0)
         where = torch.gather(places, 0, chosen)
-    return [
-        where[:, j][torch.isfinite(best[:, j])].numpy().astype(np.int64) for j in range(m)
-    ]
+    return [where[:, j][torch.isfinite(best[:, j])].numpy().astype(np.int64) for j in range(m)]

@@ -113,16 +113,14 @@ def best_concepts(
     for c, name in enumerate(names):
         rows, values = _positive(tested, int(latent[c]))
         said = rows[values >= level[c]]
-        right = float(y_test[said, c].sum())
-        f1_test = 2 * right / max(1.0, len(said) + float(y_test[:, c].sum()))
+        hits = float(y_test[said, c].sum())
+        f1_test = 2 * hits / max(1.0, len(said) + float(y_test[:, c].sum()))
         n = int(y_test[:, c].sum())
         out.append(LabelMatch(name, int(latent[c]), float(level[c]), f1_test, float(best[c]), n))
     return out
 
 
-def _positive(
-    matrix: csc_array, j: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _positive(matrix: csc_array, j: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     span = slice(matrix.indptr[j], matrix.indptr[j + 1])
     rows, values = matrix.indices[span], matrix.data[span]
     return rows[values > 0], values[values > 0]

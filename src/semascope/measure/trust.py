@@ -84,7 +84,8 @@ def verify_name(
     >>> from semascope.lexicon import ByWords, Contrast
     >>> from semascope.measure import verify_name
     >>> texts = ByWords(pl.Series(["tea"] * 4 + ["car"] * 4))
-    >>> contrast = Contrast(np.arange(4), np.ones(4, dtype=np.float32), np.arange(0), np.arange(4, 8))
+    >>> one, none = np.ones(4, dtype=np.float32), np.arange(0)
+    >>> contrast = Contrast(np.arange(4), one, none, np.arange(4, 8))
     >>> print(verify_name("tea", contrast, texts, ["car"], threshold=0.5).trust)
     trust 1.000 [1.000, 1.000], null 0.000, n=8
     """

@@ -119,7 +119,8 @@ def name_concepts(
     >>> import polars as pl
     >>> from semascope.lexicon import ByWords, Contrast
     >>> from semascope.name import name_concepts
-    >>> items = pl.DataFrame({"t": [f"late delivery {i}" for i in range(9)] + [f"tea {i}" for i in range(9)]})
+    >>> texts = [f"{what} {i}" for what in ("late delivery", "tea") for i in range(9)]
+    >>> items = pl.DataFrame({"t": texts})
     >>> rows, none = np.arange(9), np.arange(0)
     >>> drawn = [Contrast(rows, np.ones(9, dtype=np.float32), none, rows + 9)]
     >>> name_concepts(drawn, items, text="t", relevance=ByWords(items["t"]))[0].name
@@ -141,7 +142,9 @@ def name_concepts(
             values = associations(items, columns, contrast)
             proposal.evidence = [str(v) for v in values]
             others = _others(everything, phrases[latent], random)
-            found = _phrase_candidates(phrases[latent], others, contrast, relevance, dictionary, latent)
+            found = _phrase_candidates(
+                phrases[latent], others, contrast, relevance, dictionary, latent
+            )
             found += _value_candidates([v.rule for v in values], contrast, by_value)
             found.sort(key=lambda c: (-c.score, c.name))
         options.append(found)
@@ -274,7 +277,10 @@ def _settle(options: list[list[_Candidate]], proposals: list[Proposal]) -> None:
 def _alternatives(best: _Candidate, options: list[_Candidate], most: int = 4) -> list[str]:
     kept: list[str] = []
     for candidate in options:
-        if candidate is not best and _key(candidate.name) not in {_key(best.name), *map(_key, kept)}:
+        if candidate is not best and _key(candidate.name) not in {
+            _key(best.name),
+            *map(_key, kept),
+        }:
             kept.append(candidate.name)
         if len(kept) == most:
             break
@@ -287,7 +293,7 @@ def _key(name: str) -> str:
 
 
 def _threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
-    """The relevance that separates held-in active from inactive rows best."""
+    """Return the relevance that separates held-in active from inactive rows best."""
     scores = relevance([name], np.concatenate([contrast.active, contrast.inactive]))[0]
     truth = np.arange(len(scores)) < len(contrast.active)
     order = np.argsort(-scores, kind="stable")

@@ -90,7 +90,8 @@ def associations(
     >>> from semascope.lexicon import Contrast
     >>> from semascope.name import associations
     >>> items = pl.DataFrame({"genre": ["Horror"] * 20 + ["Drama"] * 20})
-    >>> some = Contrast(np.arange(20), np.ones(20, dtype=np.float32), np.arange(0), np.arange(20, 40))
+    >>> one, none = np.ones(20, dtype=np.float32), np.arange(0)
+    >>> some = Contrast(np.arange(20), one, none, np.arange(20, 40))
     >>> associations(items, ["genre"], some)[0].rule
     'genre = Horror'
     """
@@ -99,7 +100,10 @@ def associations(
     if n_in == 0 or n_out == 0:
         return []
     for name in columns:
-        inside, outside = _counts(items[name], contrast.active), _counts(items[name], contrast.other)
+        inside, outside = (
+            _counts(items[name], contrast.active),
+            _counts(items[name], contrast.other),
+        )
         for value, a in inside.items():
             b = outside.get(value, 0)
             parts = np.array([a, n_in - a, b, n_out - b]) + 0.5
@@ -108,7 +112,7 @@ def associations(
             if odds - error > 0:
                 ends = np.exp([odds, odds - error, odds + error])
                 shares = (a / n_in, b / n_out)
-                found.append(Association(f"{name} = {value}", *map(float, ends), *shares))
+                found.append(Association(f"{name} = {value}", *(float(e) for e in ends), *shares))
     found.sort(key=lambda f: (-f.low, f.rule))
     return found[:most]
 

@@ -91,7 +91,9 @@ def baseline_scores(
     scores = [Score(f"named share, {kind}", named / len(axes), n=len(axes), note=note)]
     if len(trusts):
         low, high = mean_interval(trusts, seed)
-        scores.append(Score(f"mean trust, {kind}", float(trusts.mean()), low, high, 0.5, len(trusts)))
+        scores.append(
+            Score(f"mean trust, {kind}", float(trusts.mean()), low, high, 0.5, len(trusts))
+        )
     return [asdict(score) for score in scores]
 
 
@@ -121,7 +123,9 @@ def _axes(
     most = min(_MOST_AXES, dictionary.n_components)
     if kind == "random atoms":
         axes = generator(seed, kind).standard_normal((most, d))
-        mean = np.mean([source.take(sample[i::8]).mean(0) for i in range(8) if len(sample[i::8])], 0)
+        mean = np.mean(
+            [source.take(sample[i::8]).mean(0) for i in range(8) if len(sample[i::8])], 0
+        )
     else:
         pca = IncrementalPCA(min(max(1, most // 2), d, len(sample)))
         pca.fit(source.take(sample))

@@ -21,8 +21,8 @@ class Found:
     phrase : str
         What was asked.
     concepts : polars.DataFrame
-        ``concept``, ``name``, ``similarity`` (of phrase and name), ``activation`` (of the concept by
-        the phrase), ``trust``; best first.
+        ``concept``, ``name``, ``similarity`` (of phrase and name), ``activation`` (of the concept
+        by the phrase), ``trust``; best first.
     items : polars.DataFrame
         ``row``, the id, the text, ``score`` (the part of the similarity that concepts explain),
         ``because`` (list of concept, name and share of the score); best first.

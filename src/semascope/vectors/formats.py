@@ -54,12 +54,14 @@ def first_line(err: BaseException) -> str:
 def existing(path: str | os.PathLike[str]) -> Path:
     """Return the path if something is there, or raise an error that suggests the closest name."""
     found = Path(path).expanduser()
-    # os.path.exists, because Path.exists raises for names that no file can have
-    if os.path.exists(found):
+    # os.path, because the methods of Path raise for names that no file can have
+    if os.path.exists(found):  # noqa: PTH110
         return found
-    if not os.path.isdir(found.parent):
+    if not os.path.isdir(found.parent):  # noqa: PTH112
         raise InputError(f"no file {path}: there is no folder {found.parent}")
-    raise InputError(f"no file {path}{did_you_mean(found.name, os.listdir(found.parent))}")
+    raise InputError(
+        f"no file {path}{did_you_mean(found.name, (p.name for p in found.parent.iterdir()))}"
+    )
 
 
 def unsupported(path: Path, source: str) -> InputError:

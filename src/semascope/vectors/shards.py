@@ -88,6 +88,7 @@ class Shard:
 
     @property
     def files(self) -> list[ShardFile]:
+        """The files there are."""
         return [self.vectors] if self.items is None else [self.vectors, self.items]
 
 
@@ -102,6 +103,7 @@ class State:
 
     @property
     def rows(self) -> int:
+        """Rows in all shards."""
         return sum(shard.rows for shard in self.shards)
 
 

@@ -148,8 +148,8 @@ class Shuffled:
     """Batches of a source's rows in an order fixed by seed and epoch, startable anywhere.
 
     Rows are shuffled in two steps: runs of neighbouring rows are drawn in random order into a
-    buffer, and the buffer is shuffled. What fits into the buffer is shuffled completely; larger data
-    is read in runs that discs and page caches like, and memory stays that of the buffer.
+    buffer, and the buffer is shuffled. What fits into the buffer is shuffled completely; larger
+    data is read in runs that discs and page caches like, and memory stays that of the buffer.
 
     Parameters
     ----------

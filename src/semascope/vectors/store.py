@@ -116,10 +116,8 @@ class VectorStore:
                 f"{path} exists; open a store with VectorStore.open('{path}'), or choose another "
                 "name for a new one"
             )
-        if isinstance(dimensions, bool) or not isinstance(dimensions, int | np.integer):
-            raise InputError(f"dimensions must be a whole number, got {dimensions!r}")
-        if dimensions < 1:
-            raise InputError(f"dimensions must be at least 1, got {dimensions}")
+        if not isinstance(dimensions, int | np.integer) or dimensions < 1:
+            raise InputError(f"dimensions must be a whole number above 0, got {dimensions!r}")
         state = State(int(dimensions), dtype_name(dtype), plain_json(encoder))
         with new_folder(path) as folder:
             write_state(folder, state)
@@ -174,8 +172,7 @@ class VectorStore:
         return self._state.rows
 
     def __repr__(self) -> str:
-        n, d = self.shape
-        shards = self._state.shards
+        (n, d), shards = self.shape, self._state.shards
         about = [f"{n:,} row{'s' * (n != 1)} of {d:,} dimension{'s' * (d != 1)}", self._state.dtype]
         about.append(f"{len(shards)} shard{'s' * (len(shards) != 1)}")
         if shards and shards[0].items is not None:
@@ -265,7 +262,7 @@ class VectorStore:
         return pl.concat(frames) if frames else None
 
     def to_vectors(self) -> FloatArray:
-        """Return all rows in the store's dtype: a memory map of one shard, else a copy in memory."""
+        """Return all rows in the store's dtype: a map of one shard, else a copy in memory."""
         if len(self._state.shards) == 1:
             return self._mapped(0)
         out = np.empty(self.shape, dtype=self.dtype)

@@ -75,7 +75,7 @@ def read_items(
     encoding: str | None = None,
     need_text: bool = True,
 ) -> Items:
-    """Read a table of items from a file, or from a folder of .txt files.
+    r"""Read a table of items from a file, or from a folder of .txt files.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def read_items(
     >>> from semascope.vectors.tables import read_items
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "soups.csv")
-    ...     _ = path.write_text("review;stars\\ngood soup;5\\ncold soup;1\\n")
+    ...     _ = path.write_text("review;stars\ngood soup;5\ncold soup;1\n")
     ...     items = read_items(path, text="review")
     >>> items.frame.rows()
     [('row-0', 'good soup', 5), ('row-1', 'cold soup', 1)]
@@ -246,7 +246,8 @@ def _checked(
                 f"no row of {source} has a text in column '{text}': all {frame.height} are empty; "
                 "say another column with --text"
             )
-        if not keep.all():
+        # Rows that already have a vector stay: their place in the matrix counts.
+        if need_text and not keep.all():
             skipped = {**skipped, "no text": int((~keep).sum())}
             frame, rows = frame.filter(keep), rows.filter(keep)
     if id is not None:
