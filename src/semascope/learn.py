@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from semascope.lexicon import Lexicon
@@ -20,7 +20,7 @@ def learn(
     components: int | None = None,
     active: int | None = None,
     max_rows: int | None = None,
-    split: str | None = None,
+    split: Literal["sentence", "paragraph"] | None = None,
     encoding: str | None = None,
     previous: str | Path | None = None,
     seed: int = 0,

@@ -153,7 +153,7 @@ def _members(module: ModuleType) -> Iterator[tuple[str, object]]:
 
 
 def _description(doc: str) -> str:
-    """The text before the first section, without signature lines."""
+    """Return the text before the first section, without signature lines."""
     lines: list[str] = []
     for line in doc.splitlines():
         if set(line.strip()) in ({"-"}, {"="}, {"~"}) and lines:

@@ -62,7 +62,7 @@ def encode(
 
 
 def _same_column(opened: object, file: Path) -> str | None:
-    """The column that the lexicon was learned from, if the new table has it too."""
+    """Return the column that the lexicon was learned from, if the new table has it too."""
     import polars as pl
 
     name = getattr(opened, "text", None)

@@ -79,7 +79,7 @@ def learn(
             components=components,
             active=active,
             max_rows=max_rows,
-            split=split,
+            split=split,  # type: ignore[arg-type]
             encoding=encoding,
             previous=previous,
             seed=seed,

@@ -199,8 +199,7 @@ def _markdown(table: pl.DataFrame) -> str:
 def _concept_markdown(d: dict[str, Any]) -> str:
     lines = [f"# {d['id']}: {d['label']}", ""]
     for key in ("trust", "trust_low", "trust_high", "trust_null", "prevalence"):
-        if d[key] is not None:
-            lines.append(f"- {key}: {d[key]:.3f}")
+        lines += [f"- {key}: {d[key]:.3f}"] if d[key] is not None else []
     for key in ("alternatives", "evidence", "top", "near_misses"):
         if d[key]:
             lines += ["", f"## {key.replace('_', ' ')}", *(f"- {text}" for text in d[key])]

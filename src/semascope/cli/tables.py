@@ -58,7 +58,8 @@ def trust_text(row: dict[str, Any]) -> Text:
     Examples
     --------
     >>> from semascope.cli.tables import trust_text
-    >>> str(trust_text({"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94, "trust_null_high": 0.6}))
+    >>> row = {"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94, "trust_null_high": 0.6}
+    >>> str(trust_text(row))
     '0.90 [0.85, 0.94]'
     """
     if row["trust"] is None:

@@ -25,7 +25,7 @@ from semascope.core.files import (
 )
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
-from semascope.core.scores import Score
+from semascope.core.scores import Score, auroc
 
 __all__ = [
     "SPLITS",
@@ -38,6 +38,7 @@ __all__ = [
     "Score",
     "SemascopeError",
     "as_vectors",
+    "auroc",
     "did_you_mean",
     "generator",
     "listed",

@@ -16,7 +16,8 @@ from torch import Tensor
 from semascope.core import InputError, generator
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.sizes import check_sizes
-from semascope.discover.trainer import Recipe, State, first_atoms, first_scale, fvu, step, train
+from semascope.discover.start import first_atoms, first_scale
+from semascope.discover.trainer import Recipe, State, fvu, step, train
 from semascope.kernels import scores
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
 
@@ -175,12 +176,13 @@ def fold(
 
     Examples
     --------
-    >>> import torch
-    >>> from semascope.discover import Recipe, fold
-    >>> from semascope.discover.trainer import State
-    >>> weights = State.start(torch.eye(2), torch.zeros(2)).weights
-    >>> fold(Recipe(2, 1), weights, torch.ones(2), 2.0, torch.eye(2)).bias.tolist()
-    [1.0, 1.0]
+        >>> import torch
+        >>> from semascope.discover import Recipe, fold
+        >>> from semascope.discover.start import first_atoms, first_scale
+    from semascope.discover.trainer import State
+        >>> weights = State.start(torch.eye(2), torch.zeros(2)).weights
+        >>> fold(Recipe(2, 1), weights, torch.ones(2), 2.0, torch.eye(2)).bias.tolist()
+        [1.0, 1.0]
     """
     encoder, bias = weights["encoder"], weights["encoder_bias"]
     threshold = None

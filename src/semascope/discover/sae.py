@@ -88,8 +88,8 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sparse autoencoder that keeps the `k` strongest latents of each row.
 
     A dictionary of `m` unit-norm atoms and a linear encoder are trained so that every row is a
-    non-negative sum of `k` atoms. Dead latents are revived by an auxiliary loss, the weights with the
-    lowest FVU on held-out rows are kept.
+    non-negative sum of `k` atoms. Dead latents are revived by an auxiliary loss; the weights with
+    the lowest FVU on held-out rows are kept.
 
     Parameters
     ----------

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 _LAYOUT = 1
-_QUERY_KEYS = 500
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _TABLES = """
 CREATE TABLE IF NOT EXISTS vectors(
@@ -97,7 +96,8 @@ class VectorCache:
         tokens : ndarray of int64, shape (f,)
             Their token counts.
         """
-        rows = self._guarded(lambda: self._select(texts), {})
+        nothing: dict[bytes, tuple[Any, ...]] = {}
+        rows = self._guarded(lambda: self._select(texts), nothing)
         found, blobs, tokens = [], [], []
         size = None if dimensions is None else 4 * dimensions
         for i, text in enumerate(texts):
@@ -168,14 +168,12 @@ class VectorCache:
         with closing(self._db.execute(statement, values)) as cursor:
             return cursor.fetchall()
 
-    def _select(self, texts: Sequence[str]) -> dict[bytes, tuple[int, int, bytes]]:
-        keys = [_key(text) for text in texts]
-        rows: dict[bytes, tuple[int, int, bytes]] = {}
-        for start in range(0, len(keys), _QUERY_KEYS):
-            some = keys[start : start + _QUERY_KEYS]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT key, tokens, sum, vector FROM vectors WHERE key IN ({marks})"
-            rows |= {row[0]: row[1:] for row in self._query(query, some)}
+    def _select(self, texts: Sequence[str]) -> dict[bytes, tuple[Any, ...]]:
+        query = "SELECT tokens, sum, vector FROM vectors WHERE key = ?"
+        rows: dict[bytes, tuple[Any, ...]] = {}
+        for key in map(_key, texts):
+            for row in self._query(query, [key]):
+                rows[key] = row
         return rows
 
     def _insert(self, rows: list[tuple[bytes, int, int, bytes]]) -> None:
@@ -224,7 +222,7 @@ def _checksum(tokens: int, blob: bytes) -> int:
     return zlib.crc32(blob, tokens & 0xFFFFFFFF)
 
 
-def _is_whole(row: tuple[int, int, bytes], size: int | None) -> bool:
+def _is_whole(row: tuple[Any, ...], size: int | None) -> bool:
     tokens, checksum, blob = row
     if not isinstance(blob, bytes) or not blob or len(blob) % 4 or size not in (None, len(blob)):
         return False

@@ -20,11 +20,21 @@ _PARAGRAPH = re.compile(r"(?:[^\S\n]*\n){2,}\s*")
 _CLOSERS = "\"'”’»)\\]」』"
 _END = re.compile(rf"[.!?…؟।]+[{_CLOSERS}]*(?=\s)|[。！？]+[{_CLOSERS}]*")
 _LAST_WORD = re.compile(r"[\w.]+$")
-_NEVER_LAST = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "gen", "rep", "sen", "gov", "capt", "lt", "col", "sgt", "rev", "hon", "mt", "messrs", "vs", "cf", "approx", "e.g", "i.e", "eg", "ie", "inc", "ltd"]
-)
-_BEFORE_NUMBER = frozenset(["no", "nr", "nos", "fig", "figs", "vol", "p", "pp", "art", "sec", "ch", "eq", "tab", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"])  # fmt: skip
-_BEFORE_LOWER_CASE = frozenset(["etc", "al", "co", "corp", "dept", "est", "min", "max", "hr", "hrs", "ft", "lb", "lbs", "oz", "no"])
+# fmt: off
+_NEVER_LAST = frozenset((
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "gen", "rep", "sen", "gov", "capt", "lt",
+    "col", "sgt", "rev", "hon", "mt", "messrs", "vs", "cf", "approx", "e.g", "i.e", "eg", "ie",
+    "inc", "ltd",
+))
+_BEFORE_NUMBER = frozenset((
+    "no", "nr", "nos", "fig", "figs", "vol", "p", "pp", "art", "sec", "ch", "eq", "tab", "jan",
+    "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+))
+_BEFORE_LOWER_CASE = frozenset((
+    "etc", "al", "co", "corp", "dept", "est", "min", "max", "hr", "hrs", "ft", "lb", "lbs", "oz",
+    "no",
+))
+# fmt: on
 
 
 def as_texts(texts: Any) -> list[str]:

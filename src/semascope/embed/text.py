@@ -187,35 +187,33 @@ def embed_texts(
     if split is not None:
         split_text("", split)
     model = load_encoder(encoder)
-    _check_out(out, len(rows), model)
+    _check_out(out, len(rows), model.known_dimensions)
     seen: dict[str, int] = {}
     inverse = np.array([seen.setdefault(text, len(seen)) for text in rows], dtype=np.int64)
     unique, copies = list(seen), np.bincount(inverse)
-    first = np.full(len(unique), len(rows), dtype=np.int64)
-    np.minimum.at(first, inverse, np.arange(len(rows)))
-    pieces = cached = truncated = longest = 0
+    first = np.unique(inverse, return_index=True)[1]
     wanted = model.is_model if cache is None else cache is not False
     folder = None if isinstance(cache, bool | None) else cache
     store = VectorCache(model.fingerprint, folder) if wanted else None
-    with store or nullcontext(), progress("embed", len(rows), "texts", show=show_progress) as bar:
+    result = out
+    with (
+        nullcontext() if store is None else store,
+        progress("embed", len(rows), "texts", show=show_progress) as bar,
+    ):
         work = _Work(model, store, batch_tokens, bar)
-        for span, chunk, counts in _chunks(unique, split):
-            vectors, tokens, found = work.run(chunk, counts, copies[span])
-            if out is None:
-                out = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
-            _check_out(out, len(rows), model)
-            read = tokens if model.max_tokens is None else np.minimum(tokens, model.max_tokens)
-            out[first[span]] = aggregate(vectors, read, counts)
-            cut = np.add.reduceat(tokens > read, np.cumsum(counts) - counts, dtype=np.int64) > 0
-            truncated += int(copies[span][cut].sum())
-            pieces, cached = pieces + len(chunk), cached + found
-            longest = max(longest, int(tokens.max()))
+        for span, pieces, counts in _chunks(unique, split):
+            vectors = work.items(pieces, counts, copies[span])
+            if result is None:
+                result = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
+            _check_out(result, len(rows), vectors.shape[1])
+            result[first[span]] = vectors
+    if result is None:
+        raise InputError("texts are empty: no rows were passed")
     again = np.flatnonzero(first[inverse] != np.arange(len(rows)))
     for start in range(0, len(again), _CHUNK):
         some = again[start : start + _CHUNK]
-        out[some] = out[first[inverse[some]]]
-    kind = (truncated, model.max_tokens, longest, split, model.describe())
-    return out, EmbedReport(len(rows), len(unique), pieces, cached, *kind)
+        result[some] = result[first[inverse[some]]]
+    return result, work.report(len(rows), len(unique), split)
 
 
 def truncation(texts: Any, encoder: Any = None) -> Truncation:
@@ -246,35 +244,119 @@ def truncation(texts: Any, encoder: Any = None) -> Truncation:
 
 @dataclass
 class _Work:
+    """Embeds chunks of pieces and keeps count."""
+
     model: TextEncoder
     store: VectorCache | None
     batch_tokens: int
     bar: Progress
+    n_pieces: int = 0
+    n_cached: int = 0
+    n_truncated: int = 0
+    longest: int = 0
 
-    def run(self, chunk: list[str], counts: Counts, copies: Counts) -> tuple[Vectors, Counts, int]:
-        """Return vectors and tokens of every piece, and how many of them the cache had."""
+    def items(self, pieces: list[str], counts: Counts, copies: Counts) -> Vectors:
+        """Return one vector for every `counts[i]` pieces; `copies[i]` rows have that text."""
         seen: dict[str, int] = {}
-        place = np.array([seen.setdefault(piece, len(seen)) for piece in chunk], dtype=np.int64)
-        different = list(seen)
-        done = _Done(place, counts, copies, len(different), self.bar)
-        tokens = np.zeros(len(different), dtype=np.int64)
-        vectors, found = np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.int64)
-        if self.store is not None:
-            found, kept, tokens[found] = self._look_up(different)
-            vectors = _room(len(different), kept.shape[1])
-            vectors[found] = kept
-            done.mark(found)
-        missing = np.setdiff1d(np.arange(len(different)), found)
+        place = np.array([seen.setdefault(piece, len(seen)) for piece in pieces], dtype=np.int64)
+        vectors, tokens = self._embed(list(seen), place, counts, copies)
+        tokens = tokens[place]
+        read = tokens
+        if self.model.max_tokens is not None:
+            read = np.minimum(tokens, self.model.max_tokens)
+        cut = np.logical_or.reduceat(tokens > read, np.cumsum(counts) - counts)
+        self.n_truncated += int(copies[cut].sum())
+        self.longest = max(self.longest, int(tokens.max()))
+        return aggregate(vectors[place], np.maximum(read, 1), counts)
+
+    def report(self, n: int, n_unique: int, split: Split | None) -> EmbedReport:
+        return EmbedReport(
+            n=n,
+            n_unique=n_unique,
+            n_pieces=self.n_pieces,
+            n_cached=self.n_cached,
+            n_truncated=self.n_truncated,
+            max_tokens=self.model.max_tokens,
+            longest=self.longest,
+            split=split,
+            encoder=self.model.describe(),
+        )
+
+    def _embed(
+        self, pieces: list[str], place: Counts, counts: Counts, copies: Counts
+    ) -> tuple[Vectors, Counts]:
+        tokens, ready = np.zeros(len(pieces), dtype=np.int64), np.zeros(len(pieces), dtype=bool)
+        vectors = self._look_up(pieces, tokens, ready)
+        missing = np.flatnonzero(~ready)
+        self.n_pieces += len(pieces)
+        self.n_cached += len(pieces) - len(missing)
+        shown = self._show(ready[place], counts, copies, 0)
         if len(missing):
-            tokens[missing] = self.model.count_tokens([different[i] for i in missing])
+            tokens[missing] = self.model.count_tokens([pieces[i] for i in missing])
         for batch in self._batches(tokens[missing]):
             index = missing[batch]
-            some = [different[i] for i in index]
+            some = [pieces[i] for i in index]
             fresh = self.model.embed_batch(some)
             if self.store is not None:
                 self.store.put(some, fresh, tokens[index].tolist())
-            if vectors.shape[1] != fresh.shape[1]:
-                vectors = _room(len(different), fresh.shape[1])
-            vectors[index] = fresh
-            done.mark(index)
-        return vectors[place], tokens[place], int(np.isin(place, found).sum())
+            if vectors is None:
+                vectors = np.empty((len(pieces), fresh.shape[1]), dtype=np.float32)
+            vectors[index], ready[index] = fresh, True
+            shown = self._show(ready[place], counts, copies, shown)
+        if vectors is None:
+            raise InputError("texts are empty: no rows were passed")
+        return vectors, tokens
+
+    def _look_up(
+        self, pieces: list[str], tokens: Counts, ready: npt.NDArray[np.bool_]
+    ) -> Vectors | None:
+        if self.store is None:
+            return None
+        found, kept, counted = self.store.get(pieces, self.model.known_dimensions)
+        if not len(found):
+            return None
+        self.model.known_dimensions = kept.shape[1]
+        vectors = np.empty((len(pieces), kept.shape[1]), dtype=np.float32)
+        vectors[found], tokens[found], ready[found] = kept, counted, True
+        return vectors
+
+    def _batches(self, tokens: Counts) -> Iterator[Counts]:
+        if self.model.is_model:
+            longest = self.model.max_tokens
+            tokens = np.array([padded_width(n, longest) for n in tokens.tolist()], dtype=np.int64)
+        return plan_batches(tokens, self.batch_tokens, uniform=self.model.is_model)
+
+    def _show(
+        self, ready: npt.NDArray[np.bool_], counts: Counts, copies: Counts, shown: int
+    ) -> int:
+        # A text is done when the last of its pieces is.
+        whole = np.logical_and.reduceat(ready, np.cumsum(counts) - counts)
+        done = int(copies[whole].sum())
+        self.bar.advance(done - shown)
+        return done
+
+
+def _chunks(unique: list[str], split: Split | None) -> Iterator[tuple[slice, list[str], Counts]]:
+    """Cut the work into parts whose vectors fit in memory: which texts, their pieces, how many."""
+    start = 0
+    pieces: list[str] = []
+    counts: list[int] = []
+    for i, text in enumerate(unique):
+        parts = [text] if split is None else split_text(text, split)
+        pieces += parts
+        counts.append(len(parts))
+        if len(pieces) >= _CHUNK or i == len(unique) - 1:
+            yield slice(start, i + 1), pieces, np.array(counts, dtype=np.int64)
+            start, pieces, counts = i + 1, [], []
+
+
+def _check_out(out: Any, n: int, dimensions: int | None) -> None:
+    if out is None:
+        return
+    usable = isinstance(out, np.ndarray) and out.dtype == np.float32 and out.flags.writeable
+    if not usable or out.ndim != 2 or len(out) != n or dimensions not in (None, out.shape[1]):
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise InputError(
+            f"out must be a writable float32 array of shape ({n}, {dimensions or 'd'}), got {found}"
+            f"{' (read-only)' if isinstance(out, np.ndarray) and not out.flags.writeable else ''}"
+        )

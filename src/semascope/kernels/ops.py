@@ -1,7 +1,8 @@
 """The inner products of dictionary learning, on torch tensors.
 
 Everything above this file speaks of sparse rows only; how they are computed is decided here. A
-batch of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active latents.
+batch of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active
+latents.
 """
 
 from __future__ import annotations

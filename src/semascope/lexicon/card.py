@@ -6,10 +6,11 @@ from typing import Any
 
 import polars as pl
 
-
-_TRUST = (
-    "trust is how well the name alone ranks rows that show the concept above rows that do not (0.5 "
-    "is chance), on rows that neither the dictionary nor the names were made from."
+_OPENING = (
+    "A dictionary of {m} concepts in {n:,} vectors of {d} dimensions, made by semascope. {named} "
+    "concepts have a name; trust is how well the name alone ranks rows that show the concept above "
+    "rows that do not (0.5 is chance), on rows that neither the dictionary nor the names were made "
+    "from."
 )
 
 
@@ -38,8 +39,7 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
     lines = [
         f"# {name}",
         "",
-        f"A dictionary of {len(concepts)} concepts in {info['n']:,} vectors of {info['d']} "
-        f"dimensions, made by semascope. {len(named)} concepts have a name; {_TRUST}",
+        _OPENING.format(m=len(concepts), n=info["n"], d=info["d"], named=len(named)),
         "",
         "| concept | name | trust | 95 % interval | chance | prevalence |",
         "|---|---|---:|---:|---:|---:|",

@@ -108,7 +108,7 @@ class Lexicon:
             )
         asked = self.encoder
         if asked is None and made_with is not None:
-            if made_with.get("kind") == "callable":
+            if made_with["kind"] == "function":
                 raise InputError(
                     f"this lexicon was learned with your own encoder '{made_with['name']}'; "
                     "set lex.encoder to it before encoding texts"

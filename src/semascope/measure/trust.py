@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import Score, generator
+from semascope.core import Score, auroc, generator
 from semascope.lexicon import Contrast, Relevance
 
 _RESAMPLES = 1000
@@ -94,7 +94,7 @@ def verify_name(
         return None
     scores = relevance([name, *others], np.concatenate([contrast.active, contrast.inactive]))
     value, low, high = auroc_interval(scores[0, :n], scores[0, n:], seed=seed)
-    null = np.array([_auroc(row[:n], row[n:]) for row in scores[1:]]) if others else np.array([0.5])
+    null = auroc(scores[1:], n) if others else np.array([0.5])
     said = scores[0] >= threshold
     accuracy, a_low, a_high = _balanced(said[:n], said[n:], seed)
     return Verdict(
@@ -172,11 +172,6 @@ def auroc_interval(
     right = random.multinomial(len(b), np.full(len(b), 1 / len(b)), size=resamples) / len(b)
     low, high = np.quantile(np.einsum("rj,rj->r", left @ wins, right), [0.025, 0.975])
     return float(wins.mean()), float(low), float(high)
-
-
-def _auroc(positive: npt.NDArray[np.float32], negative: npt.NDArray[np.float32]) -> float:
-    wins = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
-    return float(wins)
 
 
 def _balanced(

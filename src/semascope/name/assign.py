@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from sklearn.metrics import roc_auc_score
 
-from semascope.core import generator
+from semascope.core import auroc, generator
 from semascope.discover import Dictionary
 from semascope.lexicon import ByEncoder, ByValue, Contrast, Relevance
 from semascope.name.phrases import candidate_phrases
@@ -191,15 +190,15 @@ def _phrase_candidates(
 ) -> list[_Candidate]:
     if not phrases or relevance is None:
         return []
-    auroc = aurocs(relevance, [*phrases, *others], contrast)
+    found = aurocs(relevance, [*phrases, *others], contrast)
     # The best of many candidates must beat what the best phrases of other concepts reach here.
-    chance = float(np.quantile(auroc[len(phrases) :], 0.95)) if others else 0.5
+    chance = float(np.quantile(found[len(phrases) :], 0.95)) if others else 0.5
     fires = np.zeros(len(phrases))
     if dictionary is not None and isinstance(relevance, ByEncoder):
         fires = _fires(dictionary, relevance.vectors(phrases), latent, contrast)
     return [
         _Candidate(phrase, "phrase", float(a + 0.1 * f), float(a))
-        for phrase, a, f in zip(phrases, auroc, fires, strict=False)
+        for phrase, a, f in zip(phrases, found, fires, strict=False)
         if a > chance and _lower_end(a, contrast) > 0.5 and a >= LEAST
     ]
 
@@ -207,10 +206,10 @@ def _phrase_candidates(
 def _value_candidates(rules: list[str], contrast: Contrast, by_value: ByValue) -> list[_Candidate]:
     if not rules:
         return []
-    auroc = aurocs(by_value, rules, contrast)
+    found = aurocs(by_value, rules, contrast)
     return [
         _Candidate(rule, "value", float(a), float(a))
-        for rule, a in zip(rules, auroc, strict=True)
+        for rule, a in zip(rules, found, strict=True)
         if _lower_end(a, contrast) > 0.5 and a >= LEAST
     ]
 
@@ -221,7 +220,7 @@ def _fires(
     """How strongly each phrase activates the latent, from 0 to 1 (the median active row)."""
     column = dictionary.encode(vectors).to_scipy()[:, [latent]].toarray()[:, 0]
     usual = float(np.median(contrast.activations))
-    return np.clip(column / usual if usual > 0 else column, 0, 1).astype(np.float64)
+    return np.asarray(np.clip(column / usual if usual > 0 else column, 0, 1), dtype=np.float64)
 
 
 def aurocs(
@@ -241,16 +240,15 @@ def aurocs(
     array([1., 0.])
     """
     scores = relevance(names, np.concatenate([contrast.active, contrast.inactive]))
-    truth = np.arange(scores.shape[1]) < len(contrast.active)
-    return np.array([roc_auc_score(truth, row) for row in scores])
+    return auroc(scores, len(contrast.active))
 
 
-def _lower_end(auroc: float, contrast: Contrast) -> float:
+def _lower_end(value: float, contrast: Contrast) -> float:
     """Lower end of the 95 % interval by Hanley and McNeil's standard error (1982)."""
     n, m = len(contrast.active), len(contrast.inactive)
-    q1, q2 = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
-    spread = auroc * (1 - auroc) + (n - 1) * (q1 - auroc**2) + (m - 1) * (q2 - auroc**2)
-    return float(auroc - 1.96 * np.sqrt(max(0.0, spread) / (n * m)))
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    spread = value * (1 - value) + (n - 1) * (q1 - value**2) + (m - 1) * (q2 - value**2)
+    return float(value - 1.96 * np.sqrt(max(0.0, spread) / (n * m)))
 
 
 def _settle(options: list[list[_Candidate]], proposals: list[Proposal]) -> None:

@@ -27,8 +27,8 @@ def candidate_phrases(
     """Find the phrases that set active texts apart from inactive ones.
 
     Phrases are runs of one to four words that neither begin nor end with a stop word. Each is
-    scored by the z-value of its log odds between the two sides, with a prior from both together (Monroe,
-    Colaresi and Quinn, "Fightin' Words", 2008), counting texts and not occurrences.
+    scored by the z-value of its log odds between the two sides, with a prior from both together
+    (Monroe, Colaresi and Quinn, "Fightin' Words", 2008), counting texts and not occurrences.
 
     Parameters
     ----------

@@ -110,9 +110,9 @@ def associations(
             odds = float(np.log(parts[0] * parts[3] / (parts[1] * parts[2])))
             error = 1.96 * float(np.sqrt((1 / parts).sum()))
             if odds - error > 0:
-                ends = np.exp([odds, odds - error, odds + error])
+                ends = np.exp([odds, odds - error, odds + error]).tolist()
                 shares = (a / n_in, b / n_out)
-                found.append(Association(f"{name} = {value}", *(float(e) for e in ends), *shares))
+                found.append(Association(f"{name} = {value}", ends[0], ends[1], ends[2], *shares))
     found.sort(key=lambda f: (-f.low, f.rule))
     return found[:most]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -43,7 +43,7 @@ class Request:
     components: int | None = None
     active: int | None = None
     max_rows: int | None = None
-    split: str | None = None
+    split: Literal["sentence", "paragraph"] | None = None
     encoding: str | None = None
     previous: Path | None = None
     seed: int = 0

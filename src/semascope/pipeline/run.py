@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,7 +37,8 @@ from semascope.lexicon import (
 )
 from semascope.lexicon.folder import remove_run
 from semascope.measure import verify_names
-from semascope.name import Proposal, name_concepts
+from semascope.name import name_concepts
+from semascope.pipeline.assemble import Subset, in_memory, versions, with_names
 from semascope.pipeline.baselines import baseline_scores, mean_interval
 from semascope.pipeline.request import Inputs, Request, check_output, read_inputs, run_folder
 from semascope.vectors import VectorSource, as_source, moments
@@ -66,10 +64,7 @@ def run(request: Request) -> Lexicon:
     if request.out is None:
         with TemporaryDirectory(prefix="semascope-") as folder:
             lexicon = _Run(request, inputs, Path(folder)).lexicon()
-            # Files that are mapped stay readable after their folder is gone, but only on some
-            # systems; a lexicon in memory must not depend on that.
-            lexicon.codes = _in_memory(lexicon.codes)
-            lexicon.dictionary = _detached(lexicon.dictionary)
+            lexicon.codes, lexicon.dictionary = in_memory(lexicon.codes, lexicon.dictionary)
             return lexicon
     kept = run_folder(request.out)
     if request.overwrite and not request.resume:
@@ -142,7 +137,6 @@ class _Run:
         path = self.folder / "vectors.npy"
         if not path.exists() and encoder is not None and self.inputs.text is not None:
             texts = self.inputs.items[self.inputs.text]
-            reports = []
 
             def write(temporary: Path) -> None:
                 shape = (len(texts), encoder.dimensions)
@@ -156,7 +150,7 @@ class _Run:
                     show_progress=self.request.progress,
                 )
                 out.flush()
-                reports.append(report)
+                write_json(self.folder / "embedding.json", report.as_dict())
 
             write_atomic(path, write)
         return as_source(path)
@@ -256,7 +250,7 @@ class _Run:
                 seed=r.seed,
                 on_done=bar.advance,
             )
-        table = _with_names(table, proposals, verdicts)
+        table = with_names(table, proposals, verdicts)
         write_atomic(path, table.write_parquet)
         return table
 
@@ -288,7 +282,7 @@ class _Run:
             "dead share", dead, n=len(table), higher_is_better=False, note="latents never active"
         )
         if len(verify) > 1:
-            held = _Subset(source, verify)
+            held = Subset(source, verify)
             centre = moments(source, rows["discover"])[0]
             scores["fvu"] = Score(
                 "FVU", dictionary.fvu(held, centre), n=len(verify), higher_is_better=False,
@@ -340,13 +334,16 @@ class _Run:
         named = [j for j, kind in enumerate(table["name_kind"]) if kind == "phrase"]
         if isinstance(relevance, ByEncoder) and named:
             names[named] = relevance.vectors([table["name"][j] for j in named])
-        matching = self.folder / "matching.json"
+        described = None if encoder is None else encoder.describe()
+        if described is not None and isinstance(self.request.encoder, str | Path):
+            described["source"] = str(self.request.encoder)
         info = {
             "n": source.shape[0],
             "d": source.shape[1],
             "id": self.inputs.id,
             "text": self.inputs.text,
-            "encoder": None if encoder is None else encoder.describe(),
+            "encoder": described,
+            "embedding": self._record("embedding"),
             "form": dictionary.form,
             "seed": self.request.seed,
             "parameters": training["recipe"],
@@ -356,9 +353,9 @@ class _Run:
             "zero_vectors": self.inputs.zero_rows,
             "split_texts": self.request.split,
             "data_fingerprint": self.inputs.fingerprint,
-            "matching": read_json(matching) if matching.exists() else None,
+            "matching": self._record("matching"),
             "metrics": metrics,
-            "versions": _versions(),
+            "versions": versions(),
         }
         return Lexicon(
             dictionary=dictionary,
@@ -371,78 +368,9 @@ class _Run:
             encoder=self.request.encoder,
         )
 
+    def _record(self, name: str) -> Any:
+        path = self.folder / f"{name}.json"
+        return read_json(path) if path.exists() else None
+
 
 _SIDES = ("discover", "name", "verify")
-
-
-@dataclass(frozen=True)
-class _Subset:
-    """Some rows of a source, as a source."""
-
-    source: VectorSource
-    index: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.index), self.source.shape[1]
-
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        return self.source.take(self.index[start:stop])
-
-    def take(self, index: np.ndarray) -> np.ndarray:
-        return self.source.take(self.index[index])
-
-
-def _with_names(
-    table: pl.DataFrame, proposals: list[Proposal], verdicts: list[Any]
-) -> pl.DataFrame:
-    def scored(pick: Callable[[Any], Any]) -> list[Any]:
-        return [None if v is None else pick(v) for v in verdicts]
-
-    columns: dict[str, list[Any]] = {
-        "name": [p.name for p in proposals],
-        "status": [p.status for p in proposals],
-        "name_kind": [p.kind for p in proposals],
-        "held_in": [p.held_in for p in proposals],
-        "alternatives": [p.alternatives for p in proposals],
-        "evidence": [p.evidence for p in proposals],
-        "trust": scored(lambda v: v.trust.value),
-        "trust_low": scored(lambda v: v.trust.low),
-        "trust_high": scored(lambda v: v.trust.high),
-        "trust_null": scored(lambda v: v.trust.null),
-        "trust_null_high": scored(lambda v: v.null_high),
-        "balanced_accuracy": scored(lambda v: v.balanced_accuracy.value),
-        "n_active": scored(lambda v: v.n_active),
-        "n_inactive": scored(lambda v: v.n_inactive),
-    }
-    made = [pl.Series(name, values, dtype=table.schema[name]) for name, values in columns.items()]
-    return table.with_columns(made)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("semascope", "numpy", "scipy", "torch", "polars", "scikit-learn"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _in_memory(codes: Codes) -> Codes:
-    parts = (np.array(codes.indptr), np.array(codes.indices), np.array(codes.values))
-    return Codes(*parts, codes.n_components)
-
-
-def _detached(dictionary: Dictionary) -> Dictionary:
-    def copy(array: Any) -> Any:
-        return None if array is None else np.array(array)
-
-    return Dictionary(
-        copy(dictionary.encoder),
-        copy(dictionary.encoder_bias),
-        copy(dictionary.atoms),
-        copy(dictionary.bias),
-        dictionary.n_active,
-        copy(dictionary.threshold),
-    )
