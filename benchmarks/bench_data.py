@@ -28,7 +28,8 @@ Floats = npt.NDArray[np.float32]
 def _banking77() -> list[str]:
     texts = []
     for part in ("train", "test"):
-        with open(DATA / "banking77" / f"{part}.csv", encoding="utf-8", newline="") as f:
+        path = DATA / "banking77" / f"{part}.csv"
+        with path.open(encoding="utf-8", newline="") as f:
             texts += [row["text"] for row in csv.DictReader(f)]
     return texts
 

@@ -32,8 +32,11 @@ class Peer:
     configs: dict[str, dict[str, Any]] = field(default_factory=lambda: {"default": {}})
 
 
+# Activations of large models, for which the default rates are made, have about this norm; sae-lens
+# and dictionary-learning scale their inputs themselves.
+_SCALED = {"scale": "sqrt_d"}
 # overcomplete starts its encoder at random unless told otherwise; from the dictionary is better.
-_OVERCOMPLETE = {"center": True, "scale": "sqrt_d", "tied_init": True}
+_OVERCOMPLETE = {**_SCALED, "center": True, "tied_init": True}
 _SAE_LENS = {"center": True, "warmup": 0.1, "decay": 0.8, "dead_window": 20}
 
 PEERS: dict[str, Peer] = {
@@ -70,10 +73,10 @@ PEERS: dict[str, Peer] = {
         "run_sparsify.py",
         ((TORCH, "eai-sparsify==1.3.3"),),
         {
-            "default": {},
+            "default": _SCALED,
             "adam-2e-3": {"optimizer": "adam", "lr": 2e-3},
             "adam-8e-3": {"optimizer": "adam", "lr": 8e-3},
-            "adam-16e-3": {"optimizer": "adam", "lr": 1.6e-2},
+            "adam-16e-3": {**_SCALED, "center": True, "optimizer": "adam", "lr": 1.6e-2},
         },
     ),
     "overcomplete": Peer(
@@ -88,7 +91,7 @@ PEERS: dict[str, Peer] = {
             ("--no-deps", "overcomplete==0.3.0"),
         ),
         {
-            "default": {},
+            "default": _SCALED,
             "constant-5e-3": {**_OVERCOMPLETE, "lr": 5e-3},
             "cosine-8e-3": {**_OVERCOMPLETE, "lr": 8e-3, "cosine": True},
         },

@@ -41,7 +41,7 @@ class Job:
         """Full batches that fit in the budget."""
         return self.budget // self.batch
 
-    def get(self, name: str, default: Any) -> Any:  # noqa: ANN401
+    def get(self, name: str, default: Any) -> Any:
         """Return a setting of the package, or the default given by the runner."""
         return self.config.get(name, default)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from _common import Encode, Job, run
@@ -36,7 +37,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
     threshold = job.get("dead_threshold", None)
 
     class Trainer(TopKTrainer):
-        def __init__(self, **options) -> None:  # noqa: ANN003
+        def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             # Fixed at ten million rows in the package, which no small data set reaches.
             if threshold is not None:

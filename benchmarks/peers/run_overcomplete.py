@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
+from functools import partial
 
 import torch
 from _common import Encode, Job, run
+from torch import Tensor
 
 # The package imports torchvision for its image models only. A published build of it does not load
 # next to a CPU build of torch, so an empty module stands in.
@@ -25,18 +28,18 @@ from overcomplete.sae.losses import top_k_auxiliary_loss  # noqa: E402
 class _Batches:
     """The whole row budget as one pass of a data loader."""
 
-    def __init__(self, x: torch.Tensor, job: Job) -> None:
+    def __init__(self, x: Tensor, job: Job) -> None:
         self.x, self.job = x, job
 
-    def __iter__(self):  # noqa: ANN204
+    def __iter__(self) -> Iterator[Tensor]:
         return self.job.stream(self.x)
 
 
-def _mse(x, x_hat, pre_codes, codes, dictionary):  # noqa: ANN001, ANN202
+def _mse(x: Tensor, x_hat: Tensor, pre: Tensor, codes: Tensor, atoms: Tensor) -> Tensor:
     return (x - x_hat).square().mean()
 
 
-def fit(x: torch.Tensor, job: Job) -> Encode:
+def fit(x: Tensor, job: Job) -> Encode:
     """Train with ``train_sae`` and return the trained coder."""
     options = {"use_multiplier": True} if job.get("multiplier", False) else {}
     sae = TopKSAE(x.shape[1], nb_concepts=job.m, top_k=job.k, dictionary_params=options)
@@ -50,15 +53,12 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         scheduler = CosineScheduler(optimizer, lr, lr * 1e-2, job.steps + 1, warmup)
     penalty = job.get("aux", 0.0)
 
-    def auxiliary(x, x_hat, pre_codes, codes, dictionary):  # noqa: ANN001, ANN202
-        return top_k_auxiliary_loss(x, x_hat, pre_codes, codes, dictionary, penalty=penalty)
-
-    criterion = auxiliary if penalty else _mse
+    criterion = partial(top_k_auxiliary_loss, penalty=penalty) if penalty else _mse
     sae.train()
     train_sae(sae, _Batches(x, job), criterion, optimizer, scheduler, nb_epochs=1, monitoring=0)
     sae.eval()
 
-    def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(rows: Tensor) -> tuple[Tensor, Tensor]:
         _, codes, back = sae(rows)
         return codes, back
 

@@ -8,6 +8,7 @@ by the trainer itself ("expected_average_only_in").
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from _common import Encode, Job, run
@@ -46,12 +47,11 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
     )
     # The trainer draws the batches of its norm estimate from the same stream. They are not
     # trained on, so they come on top of the budget.
-    rows = x.clone()
-    norm_batches = [rows] if cfg.n_batches_for_norm_estimate and _estimates(sae) else []
+    norm_batches = [x] if _estimates(sae) else []
 
-    def provider():  # noqa: ANN202
+    def provider() -> Iterator[torch.Tensor]:
         yield from norm_batches
-        yield from job.stream(rows)
+        yield from job.stream(x)
 
     SAETrainer(cfg=cfg, sae=sae, data_provider=provider()).fit()
     sae.eval()

@@ -28,6 +28,7 @@ def learn(
     overwrite: bool = False,
     baseline: bool = True,
     cache: Any = None,
+    checkpoint_every: float = 30.0,
     progress: bool = True,
 ) -> Lexicon:
     """Learn a lexicon: a dictionary of named and verified concepts.
@@ -71,6 +72,8 @@ def learn(
         Name random atoms and PCA axes by the same procedure, as a yardstick for trust.
     cache : path or False, optional
         Folder for embedded texts; False keeps none.
+    checkpoint_every : float, default 30
+        Seconds between checkpoints of training, from which an interrupted run goes on.
     progress : bool, default True
         Show progress bars.
 
@@ -114,6 +117,7 @@ def learn(
             overwrite=overwrite,
             baseline=baseline,
             cache=cache,
+            checkpoint_every=checkpoint_every,
             progress=progress,
         )
     )

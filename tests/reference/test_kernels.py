@@ -188,7 +188,9 @@ def test_rows_and_latents_of_ragged_codes(shape: Shape) -> None:
     codes, m = ragged(shape)
     ends = [*codes.offsets[1:].tolist(), len(codes.latents)]
     starts = codes.offsets.tolist()
-    wanted = [row for row, (a, z) in enumerate(zip(starts, ends, strict=True)) for _ in range(z - a)]
+    wanted = [
+        row for row, (a, z) in enumerate(zip(starts, ends, strict=True)) for _ in range(z - a)
+    ]
     assert codes.rows.tolist() == wanted
     order, latents = codes.by_latent
     assert latents.tolist() == sorted(codes.latents.tolist())

@@ -23,7 +23,6 @@ from semascope.discover import (
     State,
     TopKSAE,
     fit_dictionary,
-    fit_more,
     fold,
     recipe_for,
 )
@@ -132,7 +131,7 @@ def random_state(m: int, d: int, seed: int) -> State:
     return state
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     b=st.integers(1, 12),
     d=st.integers(2, 19),
@@ -167,7 +166,7 @@ def test_steps_equal_autograd_and_adam(b, d, m, data, whole, lead, aux, seed) ->
 
 
 def test_dead_latents_are_trained_by_the_auxiliary_loss_only() -> None:
-    """A latent that cannot fire moves with the auxiliary loss, as autograd says, and not without."""
+    """A latent that cannot fire moves with the auxiliary loss, as autograd says, and only so."""
     moved = {}
     for aux in (0.0, 1.0):
         recipe = Recipe(6, 1, aux_coefficient=aux, dead_after=3)
@@ -182,7 +181,7 @@ def test_dead_latents_are_trained_by_the_auxiliary_loss_only() -> None:
         assert plain.dead >= 2
         torch.testing.assert_close(state.weights["atoms"], plain.w["atoms"].detach())
         moved[aux] = float((state.weights["atoms"] - start)[4:].abs().max())
-    assert moved[0.0] == 0
+    assert moved[0.0] < 1e-12  # rescaling to length 1
     assert moved[1.0] > 1e-3
 
 
@@ -213,13 +212,13 @@ def test_float32_gradients_are_those_of_float64() -> None:
         torch.testing.assert_close(narrow.first[name].double(), wanted, rtol=1e-4, atol=1e-6)
 
 
-# What is learned -----------------------------------------------------------------------------------
+# What is learned ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [TopKSAE, BatchTopKSAE])
 def test_planted_atoms_are_recovered(kind: type[TopKSAE]) -> None:
     x, atoms = planted(4000)
-    sae = kind(n_components=24, n_active=2, max_rows=160_000, random_state=0).fit(x)
+    sae = kind(n_components=24, n_active=2, max_rows=80_000, random_state=0).fit(x)
     found = (atoms @ sae.atoms_.T).max(axis=1).mean()
     random = np.random.default_rng(1).standard_normal(sae.atoms_.shape)
     random /= np.linalg.norm(random, axis=1, keepdims=True)
@@ -231,8 +230,8 @@ def test_planted_atoms_are_recovered(kind: type[TopKSAE]) -> None:
 
 
 def test_held_out_fvu_falls_and_is_what_the_dictionary_reaches() -> None:
-    x, _ = planted(3000)
-    sae = TopKSAE(24, 2, max_rows=60_000, random_state=0).fit(x)
+    x, _ = planted(2000)
+    sae = TopKSAE(24, 2, max_rows=30_000, random_state=0).fit(x)
     curve = [value for _, value in sae.history_]
     assert sae.fvu_ == min(curve)
     assert curve[-1] < 0.5 * curve[0]
@@ -246,12 +245,12 @@ def test_held_out_fvu_falls_and_is_what_the_dictionary_reaches() -> None:
 def test_training_stops_early_on_data_made_to_overfit() -> None:
     random = np.random.default_rng(0)
     noise = random.standard_normal((100, 60)).astype(np.float32)
-    facts = {"n_components": 60, "n_active": 8, "max_rows": 60_000, "learning_rate": 2e-2}
+    facts = {"n_components": 60, "n_active": 8, "max_rows": 20_000, "learning_rate": 2e-2}
     source = as_source(noise)
     stopped = fit_dictionary(source, recipe_for(100, 60, **facts, patience=5))
     whole = fit_dictionary(source, recipe_for(100, 60, **facts, patience=0))
     assert stopped.state.rows_seen < whole.state.rows_seen / 2
-    assert whole.state.rows_seen >= 60_000
+    assert whole.state.step == 20_000 / 16
     # The weights that are kept are the best ones, not the last ones.
     for fit in (stopped, whole):
         assert fit.state.best_fvu == min(value for _, value in fit.state.history)
@@ -259,38 +258,28 @@ def test_training_stops_early_on_data_made_to_overfit() -> None:
 
 
 def test_auxiliary_loss_revives_dead_latents() -> None:
-    x, _ = planted(2000, d=12, m=60, k=2, seed=3)
+    """As many latents as planted atoms, half of them dead: the loss finds them their atoms."""
+    rows, _ = planted(1000, d=12, seed=3)
+    x = torch.from_numpy(rows - rows.mean(0))
     dead = {}
-    for aux in (0.0, 1 / 8):
-        recipe = Recipe(
-            60, 2, batch_size=64, max_rows=80_000, learning_rate=4e-3, aux_coefficient=aux,
-            dead_after=2000,
-        )  # fmt: skip
-        source = as_source(x)
-        fit = fit_dictionary(source, recipe)
-        assert fit.state.rows_seen > 10_000
-        # Start both from the same state in which half of the latents cannot fire.
-        state = copy.deepcopy(fit.state)
-        state.weights["encoder_bias"][:30] = -3.0
-        for group in (state.first, state.second):
-            for tensor in group.values():
-                tensor.zero_()
-        state.step = 0
-        broken = type(fit)(fit.dictionary, recipe, state, fit.centre, fit.scale)
-        assert (fold(recipe, state.weights, fit.centre, fit.scale, torch.zeros(1, 12))
-                .encode(x).prevalence()[:30] == 0).all()  # fmt: skip
-        for _ in range(15):
-            broken = fit_more(source, broken)
-        dead[aux] = int((broken.dictionary.encode(x).prevalence()[:30] == 0).sum())
-    assert dead[0.0] == 30
-    assert dead[1 / 8] <= 10
+    for aux in (0.0, 1 / 32):
+        recipe = Recipe(24, 2, aux_coefficient=aux, dead_after=500)
+        state = State.start(x[:24] / x[:24].norm(dim=1, keepdim=True), torch.zeros(12))
+        # These can fire a little, but never as one of the two strongest.
+        state.weights["encoder"][:12] *= 0.05
+        state.weights["encoder_bias"][12:] = 0.5
+        for batch in torch.split(x, 50) * 25:
+            step(recipe, state, batch, 4e-3)
+        dead[aux] = int((state.rows_seen - state.last_active[:12] > 1000).sum())
+    assert dead[0.0] == 12
+    assert dead[1 / 32] <= 7
 
 
 def test_lead_coefficient_makes_the_strongest_latent_stand_alone() -> None:
-    x, _ = planted(2000, k=3, seed=5)
+    x, _ = planted(1000, k=3, seed=5)
     alone, full = [], []
     for lead in (0.0, 16.0):
-        sae = TopKSAE(24, 4, max_rows=60_000, lead_coefficient=lead, random_state=0).fit(x)
+        sae = TopKSAE(24, 4, max_rows=20_000, lead_coefficient=lead, random_state=0).fit(x)
         codes = sae.transform(x).toarray()
         strongest = np.where(codes == codes.max(axis=1, keepdims=True), codes, 0)
         alone.append(float(np.square(sae.inverse_transform(strongest) - x).sum()))
@@ -299,10 +288,10 @@ def test_lead_coefficient_makes_the_strongest_latent_stand_alone() -> None:
     assert full[1] > full[0]  # the price
 
 
-# The same bytes ------------------------------------------------------------------------------------
+# The same bytes ----------------------------------------------------------------------------------
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a process."""
 
 
@@ -315,7 +304,7 @@ RECIPE = Recipe(16, 2, batch_size=32, max_rows=28 * 32, dead_after=100, seed=4)
 
 
 @pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("deaths", [[1], [2], [5], [9], [10], [18, 3, 2], [27], [28], [1] * 6])
+@pytest.mark.parametrize("deaths", [[1], [2], [9], [10], [18, 3, 2], [28], [1] * 4])
 def test_resumed_fit_ends_with_the_same_bytes(deaths: list[int], whole: bool) -> None:
     source = as_source(small())
     recipe = Recipe(**(RECIPE.__dict__ | {"batch_topk": whole, "lead_coefficient": 1.0}))
@@ -329,12 +318,10 @@ def test_resumed_fit_ends_with_the_same_bytes(deaths: list[int], whole: bool) ->
             nonlocal steps
             steps += 1
             if steps == last:
-                raise Killed
+                raise KilledError
 
-        with pytest.raises(Killed):
-            fit_dictionary(
-                source, recipe, checkpoint=path, checkpoint_every=0.0, on_step=on_step
-            )
+        with pytest.raises(KilledError):
+            fit_dictionary(source, recipe, checkpoint=path, checkpoint_every=0.0, on_step=on_step)
         done += death
     left = []
     fit = fit_dictionary(
@@ -409,7 +396,7 @@ def test_same_seed_same_bytes(kind: type[TopKSAE]) -> None:
     assert one != other
 
 
-# The inference form --------------------------------------------------------------------------------
+# The inference form ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -437,7 +424,7 @@ def test_fold_reconstructs_as_the_trained_weights_do(whole: bool) -> None:
 
 def test_threshold_keeps_n_active_on_average() -> None:
     x, _ = planted(6000, seed=2)
-    sae = BatchTopKSAE(24, 3, max_rows=60_000, random_state=0).fit(x[:3000])
+    sae = BatchTopKSAE(24, 3, max_rows=30_000, random_state=0).fit(x[:3000])
     active = np.diff(sae.transform(x[3000:]).indptr)
     assert active.mean() == pytest.approx(3, rel=0.2)
     assert active.min() < 3 < active.max()
@@ -458,9 +445,8 @@ def test_threshold_is_where_batch_topk_stops() -> None:
 
 
 def test_inverse_of_transform_is_near_the_rows_where_many_are_active() -> None:
-    x, _ = planted(2000, d=6, m=12, seed=1)
-    near = TopKSAE(48, 48, max_rows=200_000, random_state=0).fit(x)
-    far = TopKSAE(48, 1, max_rows=200_000, random_state=0).fit(x)
+    x, _ = planted(800, d=6, m=12, seed=1)
+    near, far = (TopKSAE(24, k, max_rows=24_000, random_state=0).fit(x) for k in (24, 1))
     back = near.inverse_transform(near.transform(x))
     variance = np.square(x - x.mean(0)).sum()
     assert np.square(back - x).sum() < 0.01 * variance
@@ -499,7 +485,7 @@ def test_fvu_is_its_formula() -> None:
     assert dictionary.fvu(x, centre) == pytest.approx(error / np.square(x - 1).sum(), rel=1e-5)
 
 
-# What goes in --------------------------------------------------------------------------------------
+# What goes in ------------------------------------------------------------------------------------
 
 
 def as_npy(x: Array) -> Path:
@@ -539,14 +525,14 @@ def test_partial_fit_over_shards_lowers_the_fvu() -> None:
     held = x[4000:]
     sae = TopKSAE(24, 2, batch_size=64, learning_rate=4e-3, random_state=0)
     values = []
-    for _ in range(3):
+    for _ in range(2):
         for shard in np.array_split(x[:4000], 4):
             values.append(sae.partial_fit(shard).dictionary_.fvu(held))  # noqa: PERF401
     assert values[-1] < 0.6 * values[0]
-    assert sae._fit.state.rows_seen == 12_000
+    assert sae._fit.state.rows_seen == 8_000
 
 
-# What is refused -----------------------------------------------------------------------------------
+# What is refused ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -3e7])
@@ -556,7 +542,7 @@ def test_equal_rows_are_refused(value: float) -> None:
 
 
 def test_fewer_rows_than_atoms_are_refused() -> None:
-    with pytest.raises(InputError, match="20 atoms need at least 20 rows.*n_samples=19"):
+    with pytest.raises(InputError, match=r"20 atoms need at least 20 rows.*n_samples=19"):
         TopKSAE(20, 2).fit(small(19))
     TopKSAE(20, 2, max_rows=100).fit(small(20))
 

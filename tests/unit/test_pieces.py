@@ -19,8 +19,8 @@ from semascope.embed.pieces import (
 
 prose = st.lists(
     st.sampled_from(
-        ["Dr.", "Smith", "paid", "3.50", ".", "!", "?", "...", " ", "\n\n", "\r\n\r\n", "e.g.", "J.",
-         "Why", "it", '"', ")", "1.", "。", "好", "…", "ok", ":)", "\t", "U.S.", "no.", "7", "Ünder"]
+        ["Dr.", "Smith", "paid", "3.50", ".", "!", "?", "...", " ", "\n\n", "\r\n\r\n", "e.g.",
+         "J.", "Why", "it", '"', ")", "1.", "。", "好", "…", "ok", ":)", "\t", "U.S.", "no.", "7"]
     ),
     max_size=40,
 ).map(lambda words: " ".join(words)) | st.text(max_size=80)  # fmt: skip

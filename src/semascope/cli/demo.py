@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
+import logging
 import pkgutil
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -17,6 +20,9 @@ import typer
 
 from semascope.cli.main import app
 from semascope.core import write_atomic
+
+# The first sentences say what a thing does, and keep the demo short.
+_MOST_CHARACTERS = 400
 
 PACKAGES = ("numpy", "scipy", "sklearn", "torch", "polars", "pandas")
 STANDARD = (
@@ -77,14 +83,13 @@ def docstrings() -> pl.DataFrame:
     """
     rows: dict[str, tuple[str, str, str]] = {}
     seen: set[str] = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silence():
         for package, module in _modules():
             for name, thing in _members(module):
                 doc = _description(inspect.getdoc(thing) or "")
                 where = f"{module.__name__}.{name}"
                 # Aliases and inherited texts say nothing new.
-                if len(doc) < 20 or doc in seen or where in rows:
+                if len(doc) < 40 or doc in seen or where in rows:
                     continue
                 seen.add(doc)
                 rows[where] = (doc, package, "class" if inspect.isclass(thing) else "function")
@@ -97,6 +102,23 @@ def docstrings() -> pl.DataFrame:
             "kind": [rows[name][2] for name in names],
         }
     )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep imports of odd corners from warning or logging about what is not installed here."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            # Some modules reset the filters when they are imported; nothing is shown all the same.
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _modules() -> Iterator[tuple[str, ModuleType]]:
@@ -146,7 +168,8 @@ def _members(module: ModuleType) -> Iterator[tuple[str, object]]:
         if home.split(".")[0].lstrip("_") != root and home not in ("", "builtins"):
             continue
         yield name, thing
-        if inspect.isclass(thing):
+        # The methods of large classes (arrays, frames, tensors) are their packages' functions.
+        if inspect.isclass(thing) and sum(callable(v) for v in vars(thing).values()) > 40:
             for method in sorted(vars(thing)):
                 if not method.startswith("_") and callable(getattr(thing, method, None)):
                     yield f"{name}.{method}", getattr(thing, method)
@@ -166,4 +189,4 @@ def _description(doc: str) -> str:
         lines.append(line)
     while lines and ("->" in lines[0] or (lines[0].rstrip().endswith(")") and "(" in lines[0])):
         lines.pop(0)
-    return "\n".join(lines).strip()[:1000]
+    return "\n".join(lines).strip()[:_MOST_CHARACTERS]

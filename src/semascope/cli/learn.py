@@ -53,6 +53,9 @@ def learn(
     baseline: Annotated[
         bool, typer.Option(help="Name random atoms and PCA axes too, for comparison.")
     ] = True,
+    checkpoint_every: Annotated[
+        float, typer.Option(help="Seconds between checkpoints of training.")
+    ] = 30.0,
     cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -87,6 +90,7 @@ def learn(
             overwrite=overwrite,
             baseline=baseline,
             cache=None if cache else False,
+            checkpoint_every=checkpoint_every,
             progress=not quiet,
         )
     except KeyboardInterrupt:

@@ -58,8 +58,10 @@ def main() -> None:
     if "--debug" in sys.argv[1:]:
         sys.argv = [sys.argv[0], *(a for a in sys.argv[1:] if a != "--debug")]
         os.environ["SEMASCOPE_DEBUG"] = "1"
+    if len(sys.argv) == 1:
+        sys.argv = [sys.argv[0], "--help"]
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except SemascopeError as err:
         _fail(str(err), err.exit_code)
     except BrokenPipeError:
@@ -70,6 +72,9 @@ def main() -> None:
     except MemoryError:
         _fail("there is not enough memory; use fewer components, or a machine with more", 2)
     except Exception as err:
+        # Wrong usage; its class lies in typer or in click, depending on typer's version.
+        if hasattr(err, "format_message"):
+            _fail(f"{err.format_message()} (all options with --help)", 2)
         _fail(f"unexpected {type(err).__name__}: {err} (see all with --debug)", 1)
 
 

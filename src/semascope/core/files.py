@@ -166,6 +166,7 @@ def plain_os_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as err:
         reasons = {
+            errno.EFBIG: "the file would be larger than the system allows",
             errno.ENOSPC: "no space is left on the device",
             errno.EDQUOT: "the disk quota is used up",
             errno.EACCES: f"no permission to write in {path.parent}",

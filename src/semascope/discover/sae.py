@@ -58,9 +58,10 @@ def recipe_for(
     """
     m, k = default_sizes(n_rows, n_dimensions)
     if n_components is not None:
-        m = n_components
+        m = _whole("n_components", n_components)
         k = max(1, min(k, m))
-    m, k = _whole("n_components", m), _whole("n_active", k if n_active is None else n_active)
+    if n_active is not None:
+        k = _whole("n_active", n_active)
     power = max(1, n_rows // 32).bit_length() - 1
     return Recipe(
         n_components=m,

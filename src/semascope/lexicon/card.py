@@ -35,7 +35,9 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
     >>> print(card("bank.lexicon", {"metrics": {}, "n": 10, "d": 4}, table).splitlines()[0])
     # bank.lexicon
     """
-    named = concepts.filter(pl.col("status") == "named").sort("trust", descending=True)
+    named = concepts.filter(pl.col("status") == "named").sort(
+        "trust", descending=True, nulls_last=True
+    )
     lines = [
         f"# {name}",
         "",
@@ -46,11 +48,13 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
     ]
     for row in named.head(20).iter_rows(named=True):
         text = str(row["name"]).replace("|", "\\|").replace("\n", " ")
-        lines.append(
-            f"| {row['id']} | {text} | {row['trust']:.2f} | "
-            f"{row['trust_low']:.2f} to {row['trust_high']:.2f} | {row['trust_null']:.2f} | "
-            f"{100 * row['prevalence']:.1f} % |"
-        )
+        trust = "too few rows | | |"
+        if row["trust"] is not None:
+            trust = (
+                f"{row['trust']:.2f} | {row['trust_low']:.2f} to {row['trust_high']:.2f} | "
+                f"{row['trust_null']:.2f} |"
+            )
+        lines.append(f"| {row['id']} | {text} | {trust} {100 * row['prevalence']:.1f} % |")
     lines += ["", "## Measures", "", "| measure | value | n | |", "|---|---:|---:|---|"]
     for score in info["metrics"].values():
         lines.append(

@@ -77,15 +77,16 @@ def load(path: str | Path, *, verify: bool = True) -> Lexicon:
             "upgrade with: pip install -U semascope"
         )
     verify_checksums(path, only=None if verify else set())
+    base = pl.read_parquet(path / CONCEPTS)
     return Lexicon(
         dictionary=Dictionary.load(path / DICTIONARY),
-        base=pl.read_parquet(path / CONCEPTS),
+        base=base,
         codes=Codes.load(path / CODES),
         items=pl.read_parquet(path / ITEMS),
         splits=np.asarray(load_tensors(path / SPLITS)[0]["splits"]),
         name_vectors=np.asarray(load_tensors(path / NAMES)[0]["vectors"]),
         info=info,
-        edits=read_edits(path / EDITS),
+        edits=read_edits(path / EDITS, base["id"].to_list()),
         path=path,
     )
 

@@ -96,8 +96,8 @@ def check_edit(edit: Edit, ids: Sequence[str]) -> Edit:
     return edit
 
 
-def read_edits(path: Path) -> list[Edit]:
-    """Read the ledger; a missing file is an empty ledger.
+def read_edits(path: Path, ids: Sequence[str] | None = None) -> list[Edit]:
+    """Read the ledger; a missing file is an empty ledger. With `ids`, edits must be of these.
 
     Examples
     --------
@@ -111,7 +111,8 @@ def read_edits(path: Path) -> list[Edit]:
     edits = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            edits.append(Edit(**json.loads(line)))
+            edit = Edit(**json.loads(line))
+            edits.append(edit if ids is None else check_edit(edit, ids))
         except (ValueError, TypeError) as err:
             raise ArtifactError(f"{path}, line {number} is no edit ({err})") from err
     return edits

@@ -130,6 +130,8 @@ def read_inputs(request: Request) -> Inputs:
             "for each item, in the same order"
         )
     if source is None and text is not None:
+        if len(items) > 1 and items[text].n_unique() == 1:
+            raise InputError(f"all {len(items)} texts are equal: there is nothing to learn")
         digest = _digest_texts(items[text])
     splits = split_of(items[id])
     _check_enough(request, splits, None if source is None else source.shape[1])
@@ -150,7 +152,8 @@ def check_output(request: Request) -> None:
         if request.resume:
             raise InputError("resume needs out, the lexicon that the interrupted run was to write")
         return
-    if out.exists() and not request.overwrite:
+    finished = request.resume and run_folder(out).exists() and (out / "lexicon.json").is_file()
+    if out.exists() and not request.overwrite and not finished:
         raise ArtifactError(
             f"{out} exists; choose another name with --out, or replace it with --overwrite"
         )
@@ -223,6 +226,6 @@ def _inspect(source: VectorSource) -> tuple[int, str]:
         digest.update(block.data)
         zeros += int((~block.any(axis=1)).sum())
         varies = varies or bool((block != first).any())
-    if not varies:
+    if not varies and source.shape[0] > 1:
         raise InputError(f"all {source.shape[0]} vectors are equal: there is nothing to learn")
     return zeros, digest.hexdigest()

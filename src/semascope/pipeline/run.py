@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +17,7 @@ from semascope.core import (
     ArtifactError,
     Codes,
     Score,
+    SemascopeError,
     progress,
     read_json,
     require_writable,
@@ -69,15 +73,69 @@ def run(request: Request) -> Lexicon:
     kept = run_folder(request.out)
     if request.overwrite and not request.resume:
         remove_run(kept)
+    if request.out.exists() and not request.overwrite:
+        return _already_there(request, inputs, kept)
     if not kept.exists():
         require_writable(kept)
         kept.mkdir()
-    lexicon = _Run(request, inputs, kept).lexicon()
+    try:
+        lexicon = _Run(request, inputs, kept).lexicon()
+    except SemascopeError:
+        if {path.name for path in kept.iterdir()} <= {"run.json"}:
+            # Nothing is finished that a later run could go on from.
+            remove_run(kept)
+        raise
     lexicon.save(request.out, overwrite=request.overwrite)
+    if request.resume:
+        _sweep(request.out)
     remove_run(kept)
     opened = load(request.out, verify=False)
     opened.encoder = lexicon.encoder
     return opened
+
+
+def _already_there(request: Request, inputs: Inputs, kept: Path) -> Lexicon:
+    """Finish a run that was killed between its last rename and the removal of its folder."""
+    assert request.out is not None  # noqa: S101
+    _Run(request, inputs, kept).claim()
+    lexicon = load(request.out)
+    if lexicon.info.get("data_fingerprint") != inputs.fingerprint:
+        raise ArtifactError(
+            f"{request.out} exists and comes from other data; it is not overwritten"
+        )
+    _sweep(request.out)
+    remove_run(kept)
+    return lexicon
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed run left half-written beside its lexicon."""
+    for rest in out.parent.iterdir():
+        if rest.name.startswith(f".{out.name}."):
+            if rest.is_dir():
+                shutil.rmtree(rest, ignore_errors=True)
+            else:
+                rest.unlink(missing_ok=True)
+
+
+def _reserve(path: Path) -> None:
+    """Take the space for a mapped file now: a full disk met through a map kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _named_encoder(encoder: Any) -> str | None:
+    if encoder is None or isinstance(encoder, str | Path):
+        return None if encoder is None else str(encoder)
+    return str(getattr(encoder, "__qualname__", type(encoder).__qualname__))
+
+
+def _digest_items(items: pl.DataFrame) -> str:
+    names = "\0".join(items.columns).encode()
+    return hashlib.blake2b(
+        names + items.hash_rows().to_numpy().tobytes(), digest_size=16
+    ).hexdigest()
 
 
 @dataclass
@@ -87,7 +145,7 @@ class _Run:
     folder: Path
 
     def lexicon(self) -> Lexicon:
-        self._claim()
+        self.claim()
         encoder = self._encoder()
         source = self._vectors(encoder)
         dictionary, training = self._dictionary(source)
@@ -98,7 +156,7 @@ class _Run:
         metrics = self._metrics(dictionary, codes, source, rows, relevance, table, training)
         return self._assembled(dictionary, codes, table, metrics, encoder, relevance, source)
 
-    def _claim(self) -> None:
+    def claim(self) -> None:
         """Take the folder for this request, or make sure that it already belongs to it."""
         r = self.request
         plan = {
@@ -111,6 +169,8 @@ class _Run:
             "fingerprint": self.inputs.fingerprint,
             "text": self.inputs.text,
             "id": self.inputs.id,
+            "encoder": _named_encoder(r.encoder),
+            "items": _digest_items(self.inputs.items),
             "rows": len(self.inputs.items),
             "previous": None if r.previous is None else r.previous.name,
         }
@@ -124,6 +184,9 @@ class _Run:
                     f"{', '.join(changed)}; repeat its arguments, or start again with --overwrite"
                 )
         else:
+            # Whatever lies here belongs to a run whose folder was being removed when it was killed.
+            for rest in self.folder.iterdir():
+                rest.unlink()
             write_json(path, plan)
 
     def _encoder(self) -> TextEncoder | None:
@@ -141,6 +204,7 @@ class _Run:
             def write(temporary: Path) -> None:
                 shape = (len(texts), encoder.dimensions)
                 out = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+                _reserve(temporary)
                 _, report = embed_texts(
                     texts,
                     encoder=encoder,
@@ -150,7 +214,9 @@ class _Run:
                     show_progress=self.request.progress,
                 )
                 out.flush()
-                write_json(self.folder / "embedding.json", report.as_dict())
+                # How much came from the cache says how the run went, not what it made.
+                record = {k: v for k, v in report.as_dict().items() if k != "n_cached"}
+                write_json(self.folder / "embedding.json", record)
 
             write_atomic(path, write)
         return as_source(path)
@@ -278,7 +344,7 @@ class _Run:
         verify = rows["verify"]
         scores = {"l0": Score("L0", codes.nnz / len(codes), n=len(codes), note="active a row")}
         dead = float((codes.prevalence() == 0).mean())
-        scores["dead"] = Score(
+        scores["dead_share"] = Score(
             "dead share", dead, n=len(table), higher_is_better=False, note="latents never active"
         )
         if len(verify) > 1:
