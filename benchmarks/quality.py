@@ -75,7 +75,7 @@ def compare(name: str, data: tuple[Floats, Floats], args: argparse.Namespace) ->
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(result, indent=1))
         line = f"{args.set} {m}x{k} {budget} {name} {label}: FVU {result['fvu']:.4f}"
-        print(f"{line}, {result['seconds']:.0f} s, {result['dead']:.1%} dead", flush=True)
+        print(f"{line}, {result['cpu_seconds']:.0f} s, {result['dead']:.1%} dead", flush=True)
         results.append(result)
     return sorted(results, key=lambda result: float(result["fvu"]))
 
@@ -83,7 +83,8 @@ def compare(name: str, data: tuple[Floats, Floats], args: argparse.Namespace) ->
 def table(cells: list[Result], peers: list[str], *, label: str | None = None) -> str:
     """Return the results as a Markdown table, the best FVU of each row in bold.
 
-    With `label`, each package shows its setting of that name instead of its best one.
+    With `label`, each package shows its setting of that name instead of its best one. Times are
+    processor seconds of training, which other work on the machine changes little.
     """
     lines = [
         "| set | m x k | rows seen | " + " | ".join(peers) + " |",
@@ -104,7 +105,7 @@ def table(cells: list[Result], peers: list[str], *, label: str | None = None) ->
             r = shown[name]
             value = f"{r['fvu']:.4f}"
             value = f"**{value}**" if r["fvu"] == lowest else value
-            row.append(f"{value}, {r['seconds']:.0f} s, {r['dead']:.0%} dead")
+            row.append(f"{value}, {r['cpu_seconds']:.0f} s, {r['dead']:.0%} dead")
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
@@ -140,7 +141,7 @@ def main() -> None:
         label = Path(name).stem
         cells.append({"set": label, "m": m, "k": k, "budget": budget, "results": results})
         target.write_text(json.dumps(cells, indent=1))
-    print("\nBest setting of each package (FVU on held-out rows, training time, dead latents)\n")
+    print("\nBest setting of each package: FVU on held-out rows, processor time, dead latents\n")
     print(table(cells, args.peers))
     print("\nDefault setting of each package\n")
     print(table(cells, args.peers, label="default"))

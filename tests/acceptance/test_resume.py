@@ -48,8 +48,8 @@ def texts(count: int = 400) -> pl.DataFrame:
 
 def start(folder: Path, *options: str) -> Running:
     arguments = (
-        "learn texts.csv --text text --quiet --components 24 --active 2 --max-rows 60000 --seed 7 "
-        f"--checkpoint-every 0 --out {OUT}"
+        "learn texts.csv --text text --quiet --components 24 --active 2 --max-rows 40000 --seed 7 "
+        f"--checkpoint-every 0.02 --out {OUT}"
     )
     environment = os.environ | {"SEMASCOPE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(  # a list of arguments, no shell

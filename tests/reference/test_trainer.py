@@ -145,7 +145,13 @@ def random_state(m: int, d: int, seed: int) -> State:
 def test_steps_equal_autograd_and_adam(b, d, m, data, whole, lead, aux, seed) -> None:
     k = data.draw(st.integers(1, m))
     recipe = Recipe(
-        m, k, batch_topk=whole, aux_coefficient=aux, lead_coefficient=lead, dead_after=b
+        m,
+        k,
+        batch_topk=whole,
+        aux_coefficient=aux,
+        lead_coefficient=lead,
+        noise=0.0,
+        dead_after=b,
     )
     state = random_state(m, d, seed)
     plain = Plain(recipe, state)

@@ -100,6 +100,10 @@ def fit_dictionary(
     InputError
         If there are fewer rows than atoms, or all rows are equal.
     """
+    if not 0 <= validation_fraction < 1:
+        raise InputError(
+            f"validation_fraction must be from 0 to below 1, got {validation_fraction}"
+        )
     rows = np.arange(source.shape[0]) if index is None else index
     check_sizes(len(rows), recipe.n_components, recipe.n_active)
     centre, scale = _centre(source, rows)

@@ -39,6 +39,20 @@ def default_sizes(n_rows: int, n_dimensions: int) -> tuple[int, int]:
     return m, k
 
 
+def default_noise(n_rows: int, n_dimensions: int) -> float:
+    """Choose the denoising noise: what small data needs and large data does not.
+
+    Examples
+    --------
+    >>> from semascope.discover.sizes import default_noise
+    >>> default_noise(10_000, 400) > default_noise(1_000_000, 400)
+    True
+    """
+    # In few dimensions the same share of noise hides more of each direction.
+    share = 0.38 * n_dimensions / (n_dimensions + 100)
+    return share * min(1.0, math.sqrt(20_000 / n_rows))
+
+
 def check_sizes(n_rows: int, m: int, k: int) -> None:
     """Raise `InputError` if a dictionary of this size cannot be learned from `n_rows` rows.
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from semascope.core import ArtifactError, generator, load_tensors, save_tensors
+from semascope.core import ArtifactError, InputError, generator, load_tensors, save_tensors
 from semascope.kernels import (
     SparseRows,
     code_gradients,
@@ -53,7 +54,8 @@ class Recipe:
     noise : float
         Standard deviation of Gaussian noise on what the encoder sees, as a share of the rows' own
         spread; the target stays clean. It keeps small data from being learned by heart (Vincent et
-        al., "Stacked denoising autoencoders", 2010): 0.3 lowers held-out FVU by 5 % on 10,000 rows.
+        al., "Stacked denoising autoencoders", 2010): 0.3 lowers held-out FVU by 5 % on 10,000 rows
+        of 384 dimensions.
     dead_after : int
         Rows without a single activation after which a latent counts as dead.
     patience : int
@@ -77,10 +79,32 @@ class Recipe:
     learning_rate: float = 2e-3
     aux_coefficient: float = 1 / 32
     lead_coefficient: float = 0.0
-    noise: float = 0.3
+    noise: float = 0.0
     dead_after: int = 50_000
     patience: int = 10
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_components", "n_active", "batch_size", "max_rows", "dead_after"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name, least in (("learning_rate", 1e-12), ("aux_coefficient", 0), ("noise", 0)):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and least <= value < math.inf):
+                raise InputError(f"{name} must be a number of at least {least:g}, got {value!r}")
+
+
+def whole(name: str, value: Any) -> int:
+    """Return a count as an int, or raise `InputError` if it is not a whole number above 0.
+
+    Examples
+    --------
+    >>> from semascope.discover.trainer import whole
+    >>> whole("n_components", 8)
+    8
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)
 
 
 @dataclass
