@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -86,7 +87,11 @@ def has(name: str) -> Condition:
 
 def cached(folder: Path) -> bool:
     """Tell whether the vectors of some texts are in the cache."""
-    return any(path.stat().st_size > 100_000 for path in (folder / "cache").rglob("*.sqlite*"))
+    # The write-ahead log, which grows with every batch and goes when the cache is closed.
+    for path in (folder / "cache").rglob("*.sqlite-wal"):
+        with suppress(FileNotFoundError):
+            return path.stat().st_size > 100_000
+    return False
 
 
 def checkpoint_changed() -> Condition:

@@ -69,7 +69,7 @@ def fit_dictionary(
     recipe: Recipe,
     *,
     index: npt.NDArray[np.int64] | None = None,
-    validation_fraction: float = 0.1,
+    validation_fraction: float = 0.05,
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     on_step: Callable[[int, float], None] = lambda rows, fvu: None,
@@ -84,7 +84,7 @@ def fit_dictionary(
         Sizes and training parameters.
     index : ndarray of int64, optional
         Rows to learn from, ascending; by default all of them.
-    validation_fraction : float, default 0.1
+    validation_fraction : float, default 0.05
         Share of these rows, at most 8192, kept out of training to decide when to stop and which
         weights to keep.
     checkpoint : Path, optional
@@ -180,13 +180,11 @@ def fold(
 
     Examples
     --------
-        >>> import torch
-        >>> from semascope.discover import Recipe, fold
-        >>> from semascope.discover.start import first_atoms, first_scale
-    from semascope.discover.trainer import State
-        >>> weights = State.start(torch.eye(2), torch.zeros(2)).weights
-        >>> fold(Recipe(2, 1), weights, torch.ones(2), 2.0, torch.eye(2)).bias.tolist()
-        [1.0, 1.0]
+    >>> import torch
+    >>> from semascope.discover import Recipe, State, fold
+    >>> weights = State.start(torch.eye(2), torch.zeros(2)).weights
+    >>> fold(Recipe(2, 1), weights, torch.ones(2), 2.0, torch.eye(2)).bias.tolist()
+    [1.0, 1.0]
     """
     encoder, bias = weights["encoder"], weights["encoder_bias"]
     threshold = None

@@ -106,7 +106,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     noise : float, optional
         Noise on what the encoder sees, as a share of the rows' spread (denoising); 0 is none. By
         default 0.3 for 20,000 rows of 400 dimensions, less for more rows or fewer dimensions.
-    validation_fraction : float, default 0.1
+    validation_fraction : float, default 0.05
         Share of the rows (at most 8192) held out for early stopping.
     patience : int, default 10
         Held-out evaluations in a row that are worse than the best one before training stops; 0
@@ -158,7 +158,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         aux_coefficient: float = 1 / 32,
         lead_coefficient: float = 0.0,
         noise: float | None = None,
-        validation_fraction: float = 0.1,
+        validation_fraction: float = 0.05,
         patience: int = 10,
         checkpoint: str | Path | None = None,
         random_state: Any = None,

@@ -79,7 +79,7 @@ def best_concepts(
     --------
     >>> import numpy as np
     >>> from semascope.measure import best_concepts
-    >>> codes = np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 1.5], [3.0, 0.0]])
+    >>> codes = np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 2.5], [3.0, 0.0]])
     >>> labels = np.array([[True], [False], [True], [False]])
     >>> best_concepts(codes, labels, ["a"], choose=np.array([0, 1]), test=np.array([2, 3]))[0].f1
     1.0

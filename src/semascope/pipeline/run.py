@@ -74,7 +74,7 @@ def run(request: Request) -> Lexicon:
     if request.overwrite and not request.resume:
         remove_run(kept)
     if request.out.exists() and not request.overwrite:
-        return _already_there(request, inputs, kept)
+        return _already_there(request, inputs, request.out, kept)
     if not kept.exists():
         require_writable(kept)
         kept.mkdir()
@@ -94,16 +94,13 @@ def run(request: Request) -> Lexicon:
     return opened
 
 
-def _already_there(request: Request, inputs: Inputs, kept: Path) -> Lexicon:
+def _already_there(request: Request, inputs: Inputs, out: Path, kept: Path) -> Lexicon:
     """Finish a run that was killed between its last rename and the removal of its folder."""
-    assert request.out is not None  # noqa: S101
     _Run(request, inputs, kept).claim()
-    lexicon = load(request.out)
+    lexicon = load(out)
     if lexicon.info.get("data_fingerprint") != inputs.fingerprint:
-        raise ArtifactError(
-            f"{request.out} exists and comes from other data; it is not overwritten"
-        )
-    _sweep(request.out)
+        raise ArtifactError(f"{out} exists and comes from other data; it is not overwritten")
+    _sweep(out)
     remove_run(kept)
     return lexicon
 
@@ -383,7 +380,8 @@ class _Run:
                     metrics |= {record["metric"]: record for record in records}
                     bar.advance()
         write_json(path, metrics)
-        return metrics
+        # Read back, so that their order is that of a resumed run.
+        return dict(read_json(path))
 
     def _assembled(
         self,
