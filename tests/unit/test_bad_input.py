@@ -337,6 +337,7 @@ def test_full_disk(x: Path, kilobytes: int) -> None:
     one_line(result, "no space is left", "disk/")
     assert "disk/a.lexicon\n" not in result.out
     assert half_written(result.out) == []
+    assert ("--resume" in result.err) == ("disk/a.lexicon.run" in result.out)
 
 
 @pytest.mark.slow
@@ -385,6 +386,25 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     running.send_signal(signal.SIGKILL)
     running.wait()
     return folder
+
+
+def test_two_runs_that_write_the_same_lexicon(cli: Cli, x: Path) -> None:
+    arguments = learn(x, "--out", "a.lexicon", "--max-rows", 10**9)
+    command = [COMMAND, *map(str, arguments), "--checkpoint-every", "0"]
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not Path("a.lexicon.run", "checkpoint.safetensors").exists():
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+        for option in ("--resume", "--overwrite"):
+            result = cli(*arguments, option)
+            assert result.code == 2
+            one_line(result, "another run is writing a.lexicon", "--out")
+            assert Path("a.lexicon.run", "run.json").exists()
+    finally:
+        running.kill()
+        running.wait()
 
 
 @pytest.fixture

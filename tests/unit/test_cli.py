@@ -324,6 +324,21 @@ def test_encode_vectors(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     cli("encode", learned, "new.npy", "--overwrite")
 
 
+def test_encode_vectors_from_a_table(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
+    x = np.random.default_rng(1).standard_normal((20, lex.info["d"])).astype(np.float32)
+    pl.DataFrame(x, schema=[f"v{i}" for i in range(x.shape[1])]).write_parquet("x.parquet")
+    pl.DataFrame({"id": [f"n{i}" for i in range(20)]}).write_csv("ids.csv")
+    cli("encode", learned, "--vectors", "x.parquet", "--out", "alone.npz")
+    assert np.array_equal(load_npz("alone.npz").toarray(), lex.encode(x).to_scipy().toarray())
+    ids = ("ids.csv", "--id", "id")
+    cli("encode", learned, *ids, "--vectors", "x.parquet", "--out", "both.parquet")
+    both = pl.read_parquet("both.parquet")
+    assert both["id"].to_list() == [f"n{row}" for row in both["row"]]
+    assert "give a FILE" in cli("encode", learned, code=2)
+    pl.DataFrame({"id": ["a"]}).write_csv("ids.csv")
+    assert "20 vectors do not fit" in cli("encode", learned, *ids, "--vectors", "x.parquet", code=2)
+
+
 # Find --------------------------------------------------------------------------------------------
 
 

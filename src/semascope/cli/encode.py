@@ -12,13 +12,21 @@ from semascope.core import ArtifactError, InputError, require_writable, write_at
 from semascope.lexicon import load
 
 SUFFIXES = (".safetensors", ".npz", ".parquet")
+_VECTORS = {".npy", ".npz", ".safetensors"}
 
 
 @app.command()
 def encode(
     lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
-    file: Annotated[Path, typer.Argument(help="New rows: a table with texts, or vectors.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="New rows: a table with texts, or a file of vectors.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(help="Vectors of the new rows (.npy, .npz, .safetensors, .parquet)."),
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Column of unique ids.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write: .safetensors, .npz (scipy) or .parquet.")
     ] = None,
@@ -26,29 +34,46 @@ def encode(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
 ) -> None:
     """Write the codes of new rows: which concepts each one shows, and how strongly."""
-    out = out or Path(f"{file.name.split('.')[0]}.codes.safetensors")
+    if file is not None and vectors is None and file.suffix in _VECTORS:
+        file, vectors = None, file
+    named = file or vectors
+    if named is None:
+        raise InputError("nothing to encode: give a FILE of texts, or --vectors, or both")
+    out = out or Path(f"{named.name.split('.')[0]}.codes.safetensors")
     if out.suffix not in SUFFIXES:
         raise InputError(f"cannot write codes as '{out.suffix}'; use one of {', '.join(SUFFIXES)}")
     if out.exists() and not overwrite:
         raise ArtifactError(f"{out} exists; choose another --out, or replace it with --overwrite")
     require_writable(out)
     opened = load(lexicon)
-    ids = None
-    if file.suffix in {".npy", ".npz", ".safetensors"}:
+    if named.suffix == ".parquet" and text is None and opened.info["encoder"] is None:
+        # Nothing embeds texts here, so the table can only hold vectors.
+        file, vectors = (None, file) if vectors is None else (file, vectors)
+    ids = items = None
+    if file is not None:
+        from semascope.vectors import read_items
+
+        items = read_items(
+            file,
+            text=text or _same_column(opened, file),
+            id=id,
+            encoding=encoding,
+            need_text=vectors is None,
+        )
+        ids = items.frame[items.id]
+    if vectors is not None:
         from semascope.vectors import as_source
 
-        source = as_source(file)
+        source = as_source(vectors)
+        if ids is not None and len(ids) != source.shape[0]:
+            raise InputError(f"{source.shape[0]} vectors do not fit the {len(ids)} rows of {file}")
         if out.suffix == ".safetensors" and not opened.concepts["muted"].any():
             # Vectors may be larger than memory; their codes are written as they come.
             parts = (codes for _, codes in opened.dictionary.encode_blocks(source))
             _done(write_codes(out, parts, opened.dictionary.n_components), out)
             return
         codes = opened.encode(source)
-    else:
-        from semascope.vectors import read_items
-
-        items = read_items(file, text=text or _same_column(opened, file), encoding=encoding)
-        ids = items.frame[items.id]
+    elif items is not None:
         codes = opened.encode(items.frame[items.text or ""])
     if out.suffix == ".safetensors":
         codes.save(out)

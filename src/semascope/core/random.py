@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,7 +39,7 @@ def generator(seed: int | None, *path: str | int) -> np.random.Generator:
         return np.random.default_rng()
     if not 0 <= int(seed) < 2**63:
         raise InputError(f"a seed must be a whole number from 0 to 2**63 - 1, got {seed}")
-    digest = hashlib.blake2b("/".join(map(str, path)).encode(), digest_size=16).digest()
+    digest = hashlib.blake2b(json.dumps(path).encode(), digest_size=16).digest()
     return np.random.default_rng([int(seed), *np.frombuffer(digest, dtype=np.uint32).tolist()])
 
 

@@ -2,9 +2,10 @@
 
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
-from semascope.discover.sae import BatchTopKSAE, TopKSAE, recipe_for
+from semascope.discover.recipe import Recipe, recipe_for
+from semascope.discover.sae import BatchTopKSAE, TopKSAE
 from semascope.discover.sizes import check_sizes, default_sizes
-from semascope.discover.trainer import Recipe, State
+from semascope.discover.trainer import State
 
 __all__ = [
     "BatchTopKSAE",

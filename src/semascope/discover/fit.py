@@ -15,9 +15,10 @@ from torch import Tensor
 
 from semascope.core import InputError, generator
 from semascope.discover.dictionary import Dictionary
+from semascope.discover.recipe import Recipe
 from semascope.discover.sizes import check_sizes
 from semascope.discover.start import first_atoms, first_scale
-from semascope.discover.trainer import Recipe, State, fvu, step, train
+from semascope.discover.trainer import State, fvu, step, train
 from semascope.kernels import scores
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
 

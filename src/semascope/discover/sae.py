@@ -14,69 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from semascope.core import InputError, progress, seed_from
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.fit import Fit, fit_dictionary, fit_more
-from semascope.discover.sizes import default_noise, default_sizes
-from semascope.discover.trainer import Recipe, whole
+from semascope.discover.recipe import Recipe, recipe_for
 from semascope.vectors import VectorSource, as_source
-
-
-def recipe_for(
-    n_rows: int,
-    n_dimensions: int,
-    *,
-    n_components: int | None = None,
-    n_active: int | None = None,
-    batch_topk: bool = False,
-    max_rows: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    aux_coefficient: float = 1 / 32,
-    lead_coefficient: float = 0.0,
-    noise: float | None = None,
-    patience: int = 10,
-    seed: int = 0,
-) -> Recipe:
-    """Fill in every default of a `Recipe` from the size of the data.
-
-    Parameters
-    ----------
-    n_rows, n_dimensions : int
-        Rows to learn from and their length.
-    n_components, n_active : int, optional
-        By default `default_sizes`.
-    max_rows : int, optional
-        By default 60 epochs, at most 4 million rows or 500 an atom, whichever is more.
-    batch_size : int, optional
-        By default a 32nd of the rows as a power of two, from 16 to 1024: on small data more steps
-        beat larger batches at an equal budget of rows.
-    learning_rate : float, optional
-        By default 6e-3.
-
-    Examples
-    --------
-    >>> from semascope.discover import recipe_for
-    >>> recipe_for(10_000, 384).batch_size
-    256
-    """
-    m, k = default_sizes(n_rows, n_dimensions)
-    if n_components is not None:
-        m = whole("n_components", n_components)
-        k = max(1, min(k, m))
-    power = max(1, n_rows // 32).bit_length() - 1
-    return Recipe(
-        n_components=m,
-        n_active=k if n_active is None else n_active,
-        batch_topk=batch_topk,
-        batch_size=max(16, min(1024, 1 << power)) if batch_size is None else batch_size,
-        max_rows=min(60 * n_rows, max(4_000_000, 500 * int(m))) if max_rows is None else max_rows,
-        learning_rate=6e-3 if learning_rate is None else learning_rate,
-        aux_coefficient=aux_coefficient,
-        lead_coefficient=lead_coefficient,
-        noise=default_noise(n_rows, n_dimensions) if noise is None else noise,
-        # Counted in passes over the data where these are short, so that small data revives too.
-        dead_after=min(5 * n_rows, 1_000_000),
-        patience=patience,
-        seed=seed,
-    )
 
 
 class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]

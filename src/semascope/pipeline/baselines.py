@@ -1,4 +1,4 @@
-"""Yardsticks for trust and FVU: random atoms and PCA axes, named by the same procedure."""
+"""Yardsticks for trust: random atoms and PCA axes, named by the same procedure."""
 
 from __future__ import annotations
 
@@ -6,33 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import polars as pl
 from sklearn.decomposition import IncrementalPCA
 
 from semascope.core import Codes, Score, generator
 from semascope.discover import Dictionary
-from semascope.lexicon import ByValue, Relevance, contrasts
-from semascope.measure import verify_names
-from semascope.name import name_concepts
+from semascope.pipeline.naming import Material, name_and_verify
 from semascope.vectors import VectorSource
 
 _MOST_AXES = 48
 _PCA_ROWS = 50_000
 
 
-def baseline_scores(
-    kind: str,
-    dictionary: Dictionary,
-    source: VectorSource,
-    rows: dict[str, np.ndarray],
-    items: pl.DataFrame,
-    *,
-    text: str | None,
-    relevance: Relevance | None,
-    leave_out: list[str],
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Measure trust and FVU of a baseline dictionary of up to 48 axes.
+def baseline_scores(kind: str, dictionary: Dictionary, material: Material) -> list[dict[str, Any]]:
+    """Measure the names of a baseline dictionary of up to 48 axes.
 
     Parameters
     ----------
@@ -40,51 +26,22 @@ def baseline_scores(
         Unit directions drawn at random, or principal axes in both signs.
     dictionary : Dictionary
         The learned dictionary, whose sizes and mean are taken over.
-    source : VectorSource
-        All vectors.
-    rows : dict of str to ndarray
-        Rows of each split.
-    items, text, relevance, leave_out
+    material : Material
         As for naming.
-    seed : int
-        Random directions.
 
     Returns
     -------
     list of dict
-        Score records: mean trust over named axes, share of named axes, FVU.
-
-    Examples
-    --------
-    >>> from semascope.pipeline.baselines import baseline_scores
-    >>> baseline_scores.__name__
-    'baseline_scores'
+        Score records: share of named axes, and mean trust over them.
     """
+    source, rows, seed = material.source, material.rows, material.seed
     axes, mean = _axes(kind, dictionary, source, rows["discover"], seed)
     k = min(dictionary.n_active or _usual_active(dictionary, source, rows["verify"]), len(axes))
     other = Dictionary(axes, -(axes @ mean), axes, mean, n_active=k)
     everything = np.unique(np.concatenate([rows["name"], rows["verify"]]))
     codes = _codes_on(other, source, everything)
-    drawn = {
-        side: contrasts(other, codes, source, rows[side], seed=seed) for side in ("name", "verify")
-    }
-    proposals = name_concepts(
-        drawn["name"],
-        items,
-        text=text,
-        relevance=relevance,
-        dictionary=other,
-        leave_out=leave_out,
-        seed=seed,
-    )
-    by_value = ByValue(items)
-    verdicts = verify_names(
-        [p.name for p in proposals],
-        [p.threshold for p in proposals],
-        drawn["verify"],
-        lambda j: by_value if proposals[j].kind == "value" or relevance is None else relevance,
-        seed=seed,
-    )
+    drawn = material.contrasts(other, codes, "name")
+    proposals, verdicts = name_and_verify(material, other, codes, drawn)
     trusts = np.array([v.trust.value for v in verdicts if v is not None])
     named = sum(p.name is not None for p in proposals)
     note = f"{named} of {len(axes)} {kind} could be named"

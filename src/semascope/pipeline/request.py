@@ -18,6 +18,7 @@ from semascope.core import (
     split_of,
 )
 from semascope.discover import check_sizes, default_sizes
+from semascope.pipeline.kept import run_folder
 from semascope.vectors import VectorSource, as_source, blocks, items_from
 
 SPLITTERS = ("sentence", "paragraph")
@@ -166,19 +167,6 @@ def check_output(request: Request) -> None:
             f"an interrupted run is in {folder}; go on with --resume, or start again with "
             "--overwrite"
         )
-
-
-def run_folder(out: Path) -> Path:
-    """Return the folder in which a run keeps what it has finished.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from semascope.pipeline.request import run_folder
-    >>> run_folder(Path("a.lexicon")).name
-    'a.lexicon.run'
-    """
-    return out.with_name(out.name + ".run")
 
 
 def _check_options(request: Request) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +15,8 @@ import polars as pl
 from semascope.core import (
     ArtifactError,
     Codes,
-    Score,
-    SemascopeError,
     progress,
     read_json,
-    require_writable,
     write_atomic,
     write_codes,
     write_json,
@@ -29,23 +25,20 @@ from semascope.discover import Dictionary, fit_dictionary, recipe_for
 from semascope.embed import TextEncoder, embed_texts, load_encoder
 from semascope.lexicon import (
     ByEncoder,
-    ByValue,
     ByWords,
     Lexicon,
     Relevance,
-    contrasts,
     describe_latents,
     load,
     match_concepts,
     split_rows,
 )
-from semascope.lexicon.folder import remove_run
-from semascope.measure import verify_names
-from semascope.name import name_concepts
-from semascope.pipeline.assemble import Subset, in_memory, versions, with_names
-from semascope.pipeline.baselines import baseline_scores, mean_interval
-from semascope.pipeline.request import Inputs, Request, check_output, read_inputs, run_folder
-from semascope.vectors import VectorSource, as_source, moments
+from semascope.pipeline.assemble import in_memory, versions, with_names
+from semascope.pipeline.kept import clear, kept_folder, sweep
+from semascope.pipeline.metrics import measure_lexicon
+from semascope.pipeline.naming import Material, name_and_verify
+from semascope.pipeline.request import Inputs, Request, check_output, read_inputs
+from semascope.vectors import VectorSource, as_source
 
 # A large weight on one-latent reconstruction, so that atoms stand for one thing each (see Recipe).
 # On banking77 the mean F1 of the best single concept rises from 0.57 to 0.64, and FVU from 0.25 to
@@ -70,49 +63,27 @@ def run(request: Request) -> Lexicon:
             lexicon = _Run(request, inputs, Path(folder)).lexicon()
             lexicon.codes, lexicon.dictionary = in_memory(lexicon.codes, lexicon.dictionary)
             return lexicon
-    kept = run_folder(request.out)
-    if request.overwrite and not request.resume:
-        remove_run(kept)
-    if request.out.exists() and not request.overwrite:
-        return _already_there(request, inputs, request.out, kept)
-    if not kept.exists():
-        require_writable(kept)
-        kept.mkdir()
-    try:
-        lexicon = _Run(request, inputs, kept).lexicon()
-    except SemascopeError:
-        if {path.name for path in kept.iterdir()} <= {"run.json"}:
-            # Nothing is finished that a later run could go on from.
-            remove_run(kept)
-        raise
-    lexicon.save(request.out, overwrite=request.overwrite)
-    if request.resume:
-        _sweep(request.out)
-    remove_run(kept)
+    with kept_folder(request.out, afresh=request.overwrite and not request.resume) as kept:
+        run = _Run(request, inputs, kept)
+        if request.out.exists() and not request.overwrite:
+            lexicon = _already_there(run, request.out)
+        else:
+            lexicon = run.lexicon()
+            lexicon.save(request.out, overwrite=request.overwrite)
+        if request.resume:
+            sweep(request.out)
     opened = load(request.out, verify=False)
     opened.encoder = lexicon.encoder
     return opened
 
 
-def _already_there(request: Request, inputs: Inputs, out: Path, kept: Path) -> Lexicon:
-    """Finish a run that was killed between its last rename and the removal of its folder."""
-    _Run(request, inputs, kept).claim()
+def _already_there(run: _Run, out: Path) -> Lexicon:
+    """Take the lexicon of a run that was killed after its last rename."""
+    run.claim()
     lexicon = load(out)
-    if lexicon.info.get("data_fingerprint") != inputs.fingerprint:
+    if lexicon.info.get("data_fingerprint") != run.inputs.fingerprint:
         raise ArtifactError(f"{out} exists and comes from other data; it is not overwritten")
-    _sweep(out)
-    remove_run(kept)
     return lexicon
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a killed run left half-written beside its lexicon."""
-    for rest in out.parent.iterdir():
-        if rest.name.startswith(f".{out.name}."):
-            if rest.is_dir():
-                shutil.rmtree(rest, ignore_errors=True)
-            else:
-                rest.unlink(missing_ok=True)
 
 
 def _reserve(path: Path) -> None:
@@ -147,11 +118,18 @@ class _Run:
         source = self._vectors(encoder)
         dictionary, training = self._dictionary(source)
         codes = self._codes(dictionary, source)
-        rows = {s: split_rows(self.inputs.splits, s, seed=self.request.seed) for s in _SIDES}
-        relevance = self._relevance(encoder, source)
-        table = self._named(dictionary, codes, source, rows, relevance)
-        metrics = self._metrics(dictionary, codes, source, rows, relevance, table, training)
-        return self._assembled(dictionary, codes, table, metrics, encoder, relevance, source)
+        material = Material(
+            source=source,
+            items=self.inputs.items,
+            rows={s: split_rows(self.inputs.splits, s, seed=self.request.seed) for s in _SIDES},
+            text=self.inputs.text,
+            relevance=self._relevance(encoder, source),
+            leave_out=[self.inputs.id],
+            seed=self.request.seed,
+        )
+        table = self._named(dictionary, codes, material)
+        metrics = self._metrics(dictionary, codes, table, material)
+        return self._assembled(dictionary, codes, table, metrics, encoder, training, material)
 
     def claim(self) -> None:
         """Take the folder for this request, or make sure that it already belongs to it."""
@@ -182,8 +160,7 @@ class _Run:
                 )
         else:
             # Whatever lies here belongs to a run whose folder was being removed when it was killed.
-            for rest in self.folder.iterdir():
-                rest.unlink()
+            clear(self.folder)
             write_json(path, plan)
 
     def _encoder(self) -> TextEncoder | None:
@@ -277,43 +254,16 @@ class _Run:
 
         return ByEncoder(embed, source)
 
-    def _named(
-        self,
-        dictionary: Dictionary,
-        codes: Codes,
-        source: VectorSource,
-        rows: dict[str, np.ndarray],
-        relevance: Relevance | None,
-    ) -> pl.DataFrame:
+    def _named(self, dictionary: Dictionary, codes: Codes, material: Material) -> pl.DataFrame:
         path = self.folder / "concepts.parquet"
         if path.exists():
             return pl.read_parquet(path)
-        r, inputs = self.request, self.inputs
-        drawn = contrasts(dictionary, codes, source, rows["name"], seed=r.seed)
+        drawn = material.contrasts(dictionary, codes, "name")
         table = describe_latents(codes, dictionary.atoms, drawn, self._ids(dictionary))
-        with progress("name", len(drawn), "concepts", show=r.progress) as bar:
-            proposals = name_concepts(
-                drawn,
-                inputs.items,
-                text=inputs.text,
-                relevance=relevance,
-                dictionary=dictionary,
-                leave_out=[inputs.id],
-                seed=r.seed,
-                on_done=bar.advance,
-            )
-        by_value = ByValue(inputs.items)
-        tested = contrasts(dictionary, codes, source, rows["verify"], seed=r.seed)
-        with progress("measure", len(drawn), "names", show=r.progress) as bar:
-            verdicts = verify_names(
-                [p.name for p in proposals],
-                [p.threshold for p in proposals],
-                tested,
-                lambda j: by_value if proposals[j].kind == "value" or not relevance else relevance,
-                seed=r.seed,
-                on_done=bar.advance,
-            )
-        table = with_names(table, proposals, verdicts)
+        named = name_and_verify(
+            material, dictionary, codes, drawn, show_progress=self.request.progress
+        )
+        table = with_names(table, *named)
         write_atomic(path, table.write_parquet)
         return table
 
@@ -326,60 +276,19 @@ class _Run:
         return matching.ids
 
     def _metrics(
-        self,
-        dictionary: Dictionary,
-        codes: Codes,
-        source: VectorSource,
-        rows: dict[str, np.ndarray],
-        relevance: Relevance | None,
-        table: pl.DataFrame,
-        training: dict[str, Any],
+        self, dictionary: Dictionary, codes: Codes, table: pl.DataFrame, material: Material
     ) -> dict[str, Any]:
         path = self.folder / "metrics.json"
-        if path.exists():
-            return dict(read_json(path))
-        verify = rows["verify"]
-        scores = {"l0": Score("L0", codes.nnz / len(codes), n=len(codes), note="active a row")}
-        dead = float((codes.prevalence() == 0).mean())
-        scores["dead_share"] = Score(
-            "dead share", dead, n=len(table), higher_is_better=False, note="latents never active"
-        )
-        if len(verify) > 1:
-            held = Subset(source, verify)
-            centre = moments(source, rows["discover"])[0]
-            scores["fvu"] = Score(
-                "FVU", dictionary.fvu(held, centre), n=len(verify), higher_is_better=False,
-                note="verify rows",
-            )  # fmt: skip
-        for status in ("named", "unnamed", "rare", "dead"):
-            n = int((table["status"] == status).sum())
-            scores[status] = Score(f"{status} concepts", n, n=len(table))
-        trust = table["trust"].drop_nulls().to_numpy()
-        if len(trust):
-            low, high = mean_interval(trust, self.request.seed)
-            scores["mean_trust"] = Score(
-                "mean trust", float(trust.mean()), low, high, 0.5, len(trust)
+        if not path.exists():
+            metrics = measure_lexicon(
+                material,
+                dictionary,
+                codes,
+                table,
+                baseline=self.request.baseline,
+                show_progress=self.request.progress,
             )
-        metrics = {key: asdict(score) for key, score in scores.items()}
-        wanted = self.request.baseline and len(trust) and len(verify) > 1
-        if wanted:
-            kinds = ("random atoms", "PCA axes")
-            with progress("baseline", len(kinds), "kinds", show=self.request.progress) as bar:
-                for kind in kinds:
-                    records = baseline_scores(
-                        kind,
-                        dictionary,
-                        source,
-                        rows,
-                        self.inputs.items,
-                        text=self.inputs.text,
-                        relevance=relevance,
-                        leave_out=[self.inputs.id],
-                        seed=self.request.seed,
-                    )
-                    metrics |= {record["metric"]: record for record in records}
-                    bar.advance()
-        write_json(path, metrics)
+            write_json(path, metrics)
         # Read back, so that their order is that of a resumed run.
         return dict(read_json(path))
 
@@ -390,10 +299,10 @@ class _Run:
         table: pl.DataFrame,
         metrics: dict[str, Any],
         encoder: TextEncoder | None,
-        relevance: Relevance | None,
-        source: VectorSource,
+        training: dict[str, Any],
+        material: Material,
     ) -> Lexicon:
-        training = read_json(self.folder / "training.json")
+        source, relevance = material.source, material.relevance
         names = np.zeros((len(table), source.shape[1]), dtype=np.float32)
         named = [j for j, kind in enumerate(table["name_kind"]) if kind == "phrase"]
         if isinstance(relevance, ByEncoder) and named:
