@@ -15,7 +15,6 @@ from semascope.kernels import (
     SparseRows,
     code_gradients,
     decode,
-    encode_topk,
     scores,
     select_batch_topk,
     select_threshold,
@@ -140,20 +139,6 @@ def test_topk_keeps_the_largest_of_each_row(shape: Shape) -> None:
 
 @few
 @given(shapes())
-def test_encode_is_scores_then_topk(shape: Shape) -> None:
-    random = shape.random()
-    x, weight = shape.rows(), torch.from_numpy(numbers(random, (shape.m, shape.d), "normal"))
-    bias = torch.from_numpy(numbers(random, (1, shape.m), "normal")[0])
-    codes = encode_topk(x, weight, bias, shape.k)
-    full = x.double().numpy() @ weight.double().numpy().T + bias.double().numpy()
-    bound = np.abs(x.double().numpy()) @ np.abs(weight.double().numpy()).T + np.abs(bias.numpy())
-    for row, part in enumerate(codes.values.double().numpy().reshape(shape.b, shape.k)):
-        wanted = np.maximum(np.sort(full[row])[::-1][: shape.k], 0)
-        assert (np.abs(part - wanted) <= 1e-5 * bound[row].max()).all()
-
-
-@few
-@given(shapes())
 @example(Shape(4, 3, 5, 5, "negative", 0))
 @example(Shape(3, 3, 5, 1, "denormal", 0))
 def test_batch_topk_keeps_the_largest_positive_of_all(shape: Shape) -> None:
@@ -253,7 +238,7 @@ def test_gradients_of_the_whole_autoencoder(shape: Shape) -> None:
     wanted = torch.autograd.grad(loss, [weight, atoms, bias])
 
     w, a, b = weight.detach(), atoms.detach(), bias.detach()
-    codes = encode_topk(x, w, b, shape.k)
+    codes = select_topk(scores(x, w, b), shape.k)
     error = 2 * (decode(codes, a) - x)
     slope = code_gradients(codes, error, a) * (codes.values > 0)
     torch.testing.assert_close(weight_gradients(codes, slope, x, shape.m), wanted[0])

@@ -87,18 +87,19 @@ class Dictionary:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
         import torch
 
-        from semascope.kernels import scores, select_threshold, select_topk
+        from semascope.kernels import LinearEncoder
 
         source = self._source(x)
-        encoder, encoder_bias = _tensor(self.encoder), _tensor(self.encoder_bias)
+        encoder = LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
         threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
         size = max(1, min(4096, _SCORE_BYTES // (4 * self.n_components)))
         for start, block in blocks(source, size):
-            pre = scores(torch.from_numpy(block), encoder, encoder_bias)
+            part = torch.from_numpy(np.ascontiguousarray(block))
             if threshold is None:
-                rows = select_topk(pre, min(self.n_active or 0, self.n_components))
+                k = min(self.n_active or 0, self.n_components)
+                rows = encoder.topk(part, k, by_latent=True)
             else:
-                rows = select_threshold(pre, threshold)
+                rows = encoder.threshold(part, threshold)
             yield start, _codes(rows, len(block), self.n_components)
 
     def encode(self, x: Any) -> Codes:
@@ -189,10 +190,11 @@ def _tensor(array: npt.NDArray[Any]) -> Any:
 
 
 def _codes(rows: Any, n: int, m: int) -> Codes:
-    from scipy.sparse import csr_array
-
-    positive = rows.values > 0
-    pairs = (rows.rows[positive].numpy(), rows.latents[positive].numpy())
-    matrix = csr_array((rows.values[positive].numpy(), pairs), shape=(n, m))
-    matrix.sort_indices()
-    return Codes.from_scipy(matrix)
+    """Codes of a block whose pairs stand by latent; zeros are left out."""
+    latents, values = rows.latents.numpy(), rows.values.numpy()
+    indptr = np.append(rows.offsets.numpy(), len(latents))
+    positive = values > 0
+    if not positive.all():
+        indptr = np.concatenate([[0], np.cumsum(positive)])[indptr]
+        latents, values = latents[positive], values[positive]
+    return Codes(indptr.astype(np.int64), latents.astype(np.int32), values, m)

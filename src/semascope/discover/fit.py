@@ -229,7 +229,8 @@ def _held_out(
 
 
 def _prepare(rows: Float32Array, centre: Tensor, scale: float) -> Tensor:
-    return (torch.from_numpy(rows) - centre) / scale
+    # One layout, whatever the source had: the kernels then do the same sums in the same order.
+    return (torch.from_numpy(np.ascontiguousarray(rows)) - centre) / scale
 
 
 def _fingerprint(recipe: Recipe, centre: Tensor, scale: float, n: int) -> str:

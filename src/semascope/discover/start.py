@@ -9,7 +9,7 @@ from torch import Tensor
 from semascope.core import generator
 from semascope.discover.recipe import Recipe
 from semascope.discover.trainer import select
-from semascope.kernels import decode, scores
+from semascope.kernels import LinearEncoder, decode
 
 
 def first_atoms(x: Tensor, m: int, seed: int) -> Tensor:
@@ -53,5 +53,6 @@ def first_scale(recipe: Recipe, atoms: Tensor, x: Tensor) -> float:
     >>> first_scale(Recipe(2, 1), torch.eye(2), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
     1.0
     """
-    out = decode(select(recipe, scores(x, atoms, torch.zeros(len(atoms)))), atoms)
+    encoder = LinearEncoder(atoms, torch.zeros(len(atoms)))
+    out = decode(select(recipe, encoder, x), atoms)
     return float((out * x).sum() / out.square().sum().clamp(min=1e-12))

@@ -6,25 +6,17 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from semascope.core import ArtifactError, generator, load_tensors, save_tensors
 from semascope.discover.recipe import Recipe
-from semascope.kernels import (
-    SparseRows,
-    code_gradients,
-    decode,
-    scores,
-    select_batch_topk,
-    select_topk,
-    weight_gradients,
-)
+from semascope.kernels import LinearEncoder, SparseRows, Term, adam_step, add_noise, residual
 from semascope.vectors import Shuffled
 
 _NAMES = ("encoder", "encoder_bias", "atoms", "bias")
@@ -69,6 +61,11 @@ class State:
     best_fvu: float = math.inf
     waiting: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
+
+    @cached_property
+    def linear(self) -> LinearEncoder:
+        """The encoder's weights, laid out for selection; follows them."""
+        return LinearEncoder(self.weights["encoder"], self.weights["encoder_bias"])
 
     @classmethod
     def start(cls, atoms: Tensor, bias: Tensor, scale: float = 1.0) -> State:
@@ -121,20 +118,22 @@ class State:
         )
 
 
-def select(recipe: Recipe, pre: Tensor) -> SparseRows:
-    """Select active latents by the recipe's rule, from pre-activations (b, m).
+def select(recipe: Recipe, encoder: LinearEncoder, x: Tensor) -> SparseRows:
+    """Select the active latents of rows (b, d) by the recipe's rule.
 
     Examples
     --------
     >>> import torch
     >>> from semascope.discover.recipe import Recipe
     >>> from semascope.discover.trainer import select
-    >>> select(Recipe(2, 1), torch.tensor([[1.0, 2.0]])).latents
+    >>> from semascope.kernels import LinearEncoder
+    >>> encoder = LinearEncoder(torch.eye(2), torch.zeros(2))
+    >>> select(Recipe(2, 1), encoder, torch.tensor([[1.0, 2.0]])).latents
     tensor([1])
     """
     if recipe.batch_topk:
-        return select_batch_topk(pre, recipe.n_active)[0]
-    return select_topk(pre, recipe.n_active)
+        return encoder.batch_topk(x, recipe.n_active)[0]
+    return encoder.topk(x, recipe.n_active)
 
 
 def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
@@ -149,10 +148,10 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     >>> fvu(Recipe(2, 2), state.weights, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     0.0
     """
-    error = 0.0
+    encoder, error = LinearEncoder(weights["encoder"], weights["encoder_bias"]), 0.0
     for part in torch.split(x, recipe.batch_size):
-        codes = select(recipe, scores(part, weights["encoder"], weights["encoder_bias"]))
-        error += float((decode(codes, weights["atoms"]) + weights["bias"] - part).square().sum())
+        codes = select(recipe, encoder, part)
+        error += residual(codes, weights["atoms"], weights["bias"], part)[2]
     return error / float(x.square().sum())
 
 
@@ -250,85 +249,53 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
     """
     w = state.weights
     seen = _noisy(recipe, state.step, x)
-    pre = scores(seen, w["encoder"], w["encoder_bias"])
-    codes = select(recipe, pre)
-    error = decode(codes, w["atoms"]) + w["bias"] - x
-    gradient = error * (2 / len(x))
-    gradients = _backward(codes, gradient, seen, w["atoms"])
+    codes = select(recipe, state.linear, seen)
+    gradient, slopes, _ = residual(codes, w["atoms"], w["bias"], x, 2 / len(x))
+    terms = [Term(codes, slopes, gradient)]
     state.rows_seen += len(x)
-    active = codes.latents[codes.values > 0]
-    state.last_active[active] = state.rows_seen
     if recipe.lead_coefficient > 0:
-        lead = select_topk(pre, 1)
-        left = decode(lead, w["atoms"]) + w["bias"] - x
-        weighted = left * (2 * recipe.lead_coefficient / len(x))
-        for name, part in _backward(lead, weighted, seen, w["atoms"]).items():
-            gradients[name].add_(part)
+        lead = state.linear.topk(seen, 1)
+        scale = 2 * recipe.lead_coefficient / len(x)
+        weighted, lead_slopes, _ = residual(lead, w["atoms"], w["bias"], x, scale)
+        terms.append(Term(lead, lead_slopes, weighted))
     if recipe.aux_coefficient > 0:
-        _add_auxiliary(recipe, state, pre, seen, error, gradients)
-    _project(gradients["atoms"], w["atoms"])
+        terms += _auxiliary(recipe, state, codes, seen, gradient * (len(x) / 2))
     state.step += 1
-    _adam(state, gradients, rate)
-    w["atoms"].div_(w["atoms"].norm(dim=1, keepdim=True).clamp_(min=1e-12))
+    adam_step(
+        state.linear,
+        w,
+        (state.first, state.second),
+        terms,
+        seen,
+        rate=rate,
+        step=state.step,
+        last_active=state.last_active,
+        rows_seen=state.rows_seen,
+    )
 
 
 def _noisy(recipe: Recipe, step: int, x: Tensor) -> Tensor:
     if recipe.noise == 0:
         return x
     # Seeded by the step, so that a resumed run draws what it would have drawn.
-    random = torch.Generator().manual_seed(
-        int(generator(recipe.seed, "noise", step).integers(2**62))
-    )
-    return x + torch.randn(x.shape, generator=random) * (recipe.noise / math.sqrt(x.shape[1]))
+    seed = int(generator(recipe.seed, "noise", step).integers(2**32))
+    return add_noise(x, recipe.noise / math.sqrt(x.shape[1]), seed)
 
 
-def _backward(codes: SparseRows, gradient: Tensor, x: Tensor, atoms: Tensor) -> dict[str, Tensor]:
-    m = len(atoms)
-    slope = code_gradients(codes, gradient, atoms) * (codes.values > 0)
-    return {
-        "atoms": weight_gradients(codes, codes.values, gradient, m),
-        "encoder": weight_gradients(codes, slope, x, m),
-        "encoder_bias": torch.bincount(codes.latents, slope, minlength=m).to(x.dtype),
-        "bias": gradient.sum(0),
-    }
-
-
-def _add_auxiliary(
-    recipe: Recipe, state: State, pre: Tensor, x: Tensor, error: Tensor, into: dict[str, Tensor]
-) -> None:
-    """Add the gradient of Gao et al.'s loss: dead latents reconstruct the remaining error."""
-    dead = (state.rows_seen - state.last_active > recipe.dead_after).nonzero()[:, 0]
+def _auxiliary(
+    recipe: Recipe, state: State, codes: SparseRows, x: Tensor, error: Tensor
+) -> list[Term]:
+    """Return Gao et al.'s loss, in which dead latents reconstruct the remaining error."""
+    last_active = state.last_active.clone()
+    last_active[codes.latents[codes.values > 0]] = state.rows_seen
+    dead = (state.rows_seen - last_active > recipe.dead_after).nonzero()[:, 0]
     if len(dead) == 0:
-        return
-    atoms = state.weights["atoms"][dead]
-    codes = select_topk(pre[:, dead], min(len(dead), max(1, x.shape[1] // 2)))
-    left = decode(codes, atoms) + error
-    part = _backward(codes, left * (2 * recipe.aux_coefficient / len(x)), x, atoms)
-    for name in ("atoms", "encoder", "encoder_bias"):
-        into[name].index_add_(0, dead, part[name])
-
-
-def _project(gradient: Tensor, atoms: Tensor) -> None:
-    """Drop the part of the gradient that only changes an atom's length."""
-    gradient.sub_(torch.linalg.vecdot(gradient, atoms)[:, None] * atoms)
-
-
-def _adam(state: State, gradients: dict[str, Tensor], rate: float) -> None:
-    # torch.optim.Adam's fused step as a function: its state then is ours to save and restore.
-    adam(
-        [state.weights[n] for n in _NAMES],
-        [gradients[n] for n in _NAMES],
-        [state.first[n] for n in _NAMES],
-        [state.second[n] for n in _NAMES],
-        [],
-        # Counts steps taken so far; the call adds one.
-        [torch.tensor(state.step - 1.0) for _ in _NAMES],
-        fused=True,
-        amsgrad=False,
-        beta1=0.9,
-        beta2=0.999,
-        lr=rate,
-        weight_decay=0.0,
-        eps=1e-8,
-        maximize=False,
-    )
+        return []
+    w = state.weights
+    encoder = LinearEncoder(w["encoder"][dead], w["encoder_bias"][dead])
+    own = encoder.topk(x, min(len(dead), max(1, x.shape[1] // 2)))
+    none = torch.zeros_like(w["bias"])
+    scale = 2 * recipe.aux_coefficient / len(x)
+    gradient, slopes, _ = residual(own, w["atoms"][dead], none, -error, scale)
+    codes = SparseRows(own.offsets, dead[own.latents], own.values)
+    return [Term(codes, slopes, gradient, moves_bias=False)]

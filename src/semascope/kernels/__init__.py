@@ -1,22 +1,27 @@
 """Top-k encoding, sparse decoding and gradients: the hot path of dictionary learning."""
 
+from semascope.kernels.encoder import LinearEncoder
 from semascope.kernels.ops import (
     SparseRows,
     code_gradients,
     decode,
-    encode_topk,
     scores,
     select_batch_topk,
     select_threshold,
     select_topk,
     weight_gradients,
 )
+from semascope.kernels.training import Term, adam_step, add_noise, residual
 
 __all__ = [
+    "LinearEncoder",
     "SparseRows",
+    "Term",
+    "adam_step",
+    "add_noise",
     "code_gradients",
     "decode",
-    "encode_topk",
+    "residual",
     "scores",
     "select_batch_topk",
     "select_threshold",

@@ -1,7 +1,6 @@
-"""The inner products of dictionary learning, on torch tensors.
+"""Dictionary learning in plain torch: the reference, and the way without compiled kernels.
 
-Everything above this file speaks of sparse rows only; how they are computed is decided here. A
-batch of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active
+A batch of codes is a `SparseRows`: the encoder's product is dense, all that follows touches active
 latents.
 """
 
@@ -31,8 +30,8 @@ class SparseRows:
     Examples
     --------
     >>> import torch
-    >>> from semascope.kernels import encode_topk
-    >>> codes = encode_topk(torch.eye(2), torch.eye(2), torch.zeros(2), k=1)
+    >>> from semascope.kernels import select_topk
+    >>> codes = select_topk(torch.eye(2), k=1)
     >>> codes.latents.tolist(), codes.values.tolist()
     ([0, 1], [1.0, 1.0])
     """
@@ -65,21 +64,6 @@ def scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     [[1.0, 2.0]]
     """
     return torch.addmm(bias, x, weight.T)
-
-
-def encode_topk(x: Tensor, weight: Tensor, bias: Tensor, k: int) -> SparseRows:
-    """Keep the `k` largest positive pre-activations of each row (TopK; Gao et al., 2024).
-
-    Rows with fewer than `k` positive pre-activations keep zeros, so that every row has `k` pairs.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from semascope.kernels import encode_topk
-    >>> encode_topk(torch.tensor([[1.0, 3.0, 2.0]]), torch.eye(3), torch.zeros(3), k=2).latents
-    tensor([1, 2])
-    """
-    return select_topk(scores(x, weight, bias), k)
 
 
 def select_topk(pre: Tensor, k: int) -> SparseRows:
@@ -146,8 +130,8 @@ def decode(codes: SparseRows, atoms: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from semascope.kernels import decode, encode_topk
-    >>> codes = encode_topk(torch.tensor([[1.0, 3.0]]), torch.eye(2), torch.zeros(2), k=1)
+    >>> from semascope.kernels import decode, select_topk
+    >>> codes = select_topk(torch.tensor([[1.0, 3.0]]), k=1)
     >>> decode(codes, torch.eye(2)).tolist()
     [[0.0, 3.0]]
     """
@@ -162,8 +146,8 @@ def code_gradients(codes: SparseRows, output_gradient: Tensor, atoms: Tensor) ->
     Examples
     --------
     >>> import torch
-    >>> from semascope.kernels import code_gradients, encode_topk
-    >>> codes = encode_topk(torch.tensor([[1.0, 3.0]]), torch.eye(2), torch.zeros(2), k=1)
+    >>> from semascope.kernels import code_gradients, select_topk
+    >>> codes = select_topk(torch.tensor([[1.0, 3.0]]), k=1)
     >>> code_gradients(codes, torch.tensor([[5.0, 7.0]]), torch.eye(2)).tolist()
     [7.0]
     """
@@ -186,8 +170,8 @@ def weight_gradients(codes: SparseRows, values: Tensor, dense: Tensor, m: int) -
     Examples
     --------
     >>> import torch
-    >>> from semascope.kernels import encode_topk, weight_gradients
-    >>> codes = encode_topk(torch.tensor([[1.0, 3.0]]), torch.eye(2), torch.zeros(2), k=1)
+    >>> from semascope.kernels import select_topk, weight_gradients
+    >>> codes = select_topk(torch.tensor([[1.0, 3.0]]), k=1)
     >>> weight_gradients(codes, codes.values, torch.tensor([[1.0, 2.0]]), m=2).tolist()
     [[0.0, 0.0], [3.0, 6.0]]
     """

@@ -1,0 +1,222 @@
+// Python's side of the kernels: shapes and addresses are checked here, values are not.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "core.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace semascope;
+
+namespace {
+
+using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Vector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Index = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutMatrix = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutVector = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutAny = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+using OutIndex = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+const Kernels* current = nullptr;
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+// Codes whose latents are all below m: the kernels address memory with them.
+void check_codes(const Index& first, const Index& latents, std::size_t values, std::int64_t b,
+                 std::int64_t m) {
+    require(static_cast<std::int64_t>(first.size()) == b + 1, "first must have b + 1 entries");
+    require(latents.size() == values, "latents and values must have the same length");
+    const std::int64_t* f = first.data();
+    require(f[0] == 0 && f[b] == static_cast<std::int64_t>(latents.size()),
+            "first must run from 0 to the number of pairs");
+    for (std::int64_t r = 0; r < b; ++r) require(f[r] <= f[r + 1], "first must not fall");
+    for (std::size_t i = 0; i < latents.size(); ++i)
+        require(latents.data()[i] >= 0 && latents.data()[i] < m, "a latent is out of range");
+}
+
+template <class T>
+nb::object own(std::vector<T>&& data) {
+    auto* kept = new std::vector<T>(std::move(data));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(kept->data(), {kept->size()}, owner));
+}
+
+std::tuple<nb::object, nb::object, nb::object> owned(Rows&& rows) {
+    return {own(std::move(rows.first)), own(std::move(rows.latents)), own(std::move(rows.values))};
+}
+
+class PyPacked {
+public:
+    PyPacked(const Matrix& weight, const Vector& bias, bool half, int threads) : kernels(current) {
+        require(bias.size() == weight.shape(0), "bias must have one entry a latent");
+        packed.m = static_cast<std::int64_t>(weight.shape(0));
+        packed.d = static_cast<std::int64_t>(weight.shape(1));
+        packed.half = half && kernels->half;
+        nb::gil_scoped_release free;
+        kernels->pack(weight.data(), bias.data(), packed, threads);
+    }
+
+    Encoder encoder(const Matrix& weight, const Vector& bias, const Matrix& x) const {
+        require(static_cast<std::int64_t>(weight.shape(0)) == packed.m &&
+                    static_cast<std::int64_t>(weight.shape(1)) == packed.d &&
+                    static_cast<std::int64_t>(bias.size()) == packed.m,
+                "weight and bias must be the ones that were packed");
+        require(x.shape(1) == weight.shape(1), "x and weight must have the same length of rows");
+        return {weight.data(), bias.data(), &packed};
+    }
+
+    const Kernels* kernels;
+    Packed packed;
+};
+
+void topk(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x, int k,
+          bool by_latent, OutIndex latents, OutVector values, int threads) {
+    const Encoder e = p.encoder(weight, bias, x);
+    require(k >= 1 && k <= p.packed.m, "k must be from 1 to the number of latents");
+    require(latents.size() == x.shape(0) * k && values.size() == latents.size(),
+            "outputs must have k entries a row");
+    nb::gil_scoped_release free;
+    p.kernels->topk(e, x.data(), static_cast<std::int64_t>(x.shape(0)), k, by_latent,
+                    latents.data(), values.data(), threads);
+}
+
+auto batch_topk(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x,
+                std::int64_t most, int threads) {
+    const Encoder e = p.encoder(weight, bias, x);
+    require(most >= 0, "the number of pairs must not be negative");
+    Rows rows;
+    {
+        nb::gil_scoped_release free;
+        rows = p.kernels->batch_topk(e, x.data(), static_cast<std::int64_t>(x.shape(0)), most,
+                                     threads);
+    }
+    return owned(std::move(rows));
+}
+
+auto threshold(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x,
+               const Vector& bars, int threads) {
+    const Encoder e = p.encoder(weight, bias, x);
+    require(static_cast<std::int64_t>(bars.size()) == p.packed.m, "one threshold a latent");
+    Rows rows;
+    {
+        nb::gil_scoped_release free;
+        rows = p.kernels->threshold(e, x.data(), static_cast<std::int64_t>(x.shape(0)),
+                                    bars.data(), threads);
+    }
+    return owned(std::move(rows));
+}
+
+void add_noise(const Matrix& x, float deviation, std::uint32_t seed, OutMatrix out, int threads) {
+    require(out.shape(0) == x.shape(0) && out.shape(1) == x.shape(1), "out must have x's shape");
+    nb::gil_scoped_release free;
+    current->add_noise(x.data(), static_cast<std::int64_t>(x.size()), deviation, seed, out.data(),
+                       threads);
+}
+
+double residual(const Index& first, const Index& latents, const Vector& values,
+                const Matrix& atoms, const Vector& bias, const Matrix& x, float scale,
+                OutMatrix gradient, std::optional<OutVector> slopes, int threads) {
+    const auto b = static_cast<std::int64_t>(x.shape(0)), d = static_cast<std::int64_t>(x.shape(1));
+    require(atoms.shape(1) == x.shape(1) && bias.size() == x.shape(1) &&
+                gradient.shape(0) == x.shape(0) && gradient.shape(1) == x.shape(1),
+            "x, atoms, bias and gradient must have the same length of rows");
+    require(!slopes || slopes->size() == values.size(), "slopes must have one entry a pair");
+    check_codes(first, latents, values.size(), b, static_cast<std::int64_t>(atoms.shape(0)));
+    nb::gil_scoped_release free;
+    return current->residual(first.data(), latents.data(), values.data(), atoms.data(),
+                             bias.data(), x.data(), b, d, scale, gradient.data(),
+                             slopes ? slopes->data() : nullptr, threads);
+}
+
+using PyTerm = std::tuple<Index, Index, Vector, Vector, Matrix, bool>;
+using PyParameter = std::tuple<OutAny, OutAny, OutAny>;
+
+Parameter parameter(const PyParameter& p, std::size_t size) {
+    const auto& [value, first, second] = p;
+    require(value.size() == size && first.size() == size && second.size() == size,
+            "a parameter and its moments must have the same size");
+    return {value.data(), first.data(), second.data()};
+}
+
+void update(PyPacked& p, const std::vector<PyTerm>& terms, const Matrix& x,
+            const PyParameter& encoder, const PyParameter& encoder_bias, const PyParameter& atoms,
+            const PyParameter& bias, OutIndex last_active, std::int64_t rows_seen, float rate,
+            std::int64_t step, float beta1, float beta2, float epsilon, int threads) {
+    const std::int64_t m = p.packed.m, d = p.packed.d;
+    const auto b = static_cast<std::int64_t>(x.shape(0));
+    require(static_cast<std::int64_t>(x.shape(1)) == d, "x must have rows of length d");
+    require(static_cast<std::int64_t>(last_active.size()) == m, "last_active: one entry a latent");
+    require(step >= 1, "the first step is 1");
+    std::vector<Term> plain;
+    for (const auto& [first, latents, values, slopes, gradient, moves_bias] : terms) {
+        check_codes(first, latents, values.size(), b, m);
+        require(slopes.size() == values.size() && gradient.shape(0) == x.shape(0) &&
+                    static_cast<std::int64_t>(gradient.shape(1)) == d,
+                "a term's slopes and gradient must fit its codes");
+        plain.push_back({first.data(), latents.data(), values.data(), slopes.data(),
+                         gradient.data(), moves_bias});
+    }
+    const auto md = static_cast<std::size_t>(m * d);
+    const Parameter e = parameter(encoder, md), a = parameter(atoms, md),
+                    eb = parameter(encoder_bias, static_cast<std::size_t>(m)),
+                    o = parameter(bias, static_cast<std::size_t>(d));
+    nb::gil_scoped_release free;
+    p.kernels->update(plain, x.data(), b, m, d, {rate, beta1, beta2, epsilon, step}, e, eb, a, o,
+                      p.packed, last_active.data(), rows_seen, threads);
+}
+
+std::vector<std::string> names() {
+    std::vector<std::string> out;
+    for (const Kernels* k : available()) out.emplace_back(k->name);
+    return out;
+}
+
+void use(const std::string& name) {
+    for (const Kernels* k : available()) {
+        if (k->name == name) {
+            current = k;
+            return;
+        }
+    }
+    throw std::invalid_argument("this processor has no " + name);
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+    // What lives until the interpreter ends, in a cache say, is no mistake to report to users.
+    nb::set_leak_warnings(false);
+    current = available().front();
+    m.def("available", &names);
+    m.def("current", [] { return std::string(current->name); });
+    m.def("use", &use, "name"_a);
+    // Nothing is converted: a copy would hide the cost, and take what was meant for the original.
+    const auto as = [](const char* name) { return nb::arg(name).noconvert(); };
+    nb::class_<PyPacked>(m, "Packed")
+        .def(nb::init<const Matrix&, const Vector&, bool, int>(), as("weight"), as("bias"),
+             "half"_a, "threads"_a)
+        .def_prop_ro("half", [](const PyPacked& p) { return p.packed.half; })
+        .def("topk", &topk, as("weight"), as("bias"), as("x"), "k"_a, "by_latent"_a,
+             as("latents"), as("values"), "threads"_a)
+        .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)
+        .def("threshold", &threshold, as("weight"), as("bias"), as("x"), as("bars"), "threads"_a)
+        .def("update", &update, as("terms"), as("x"), as("encoder"), as("encoder_bias"),
+             as("atoms"), as("bias"), as("last_active"), "rows_seen"_a, "rate"_a, "step"_a,
+             "beta1"_a, "beta2"_a, "epsilon"_a, "threads"_a);
+    m.def("add_noise", &add_noise, as("x"), "deviation"_a, "seed"_a, as("out"), "threads"_a);
+    m.def("residual", &residual, as("first"), as("latents"), as("values"), as("atoms"),
+          as("bias"), as("x"), "scale"_a, as("gradient"), as("slopes").none(), "threads"_a);
+}
