@@ -40,7 +40,10 @@ _OVERCOMPLETE = {**_SCALED, "center": True, "tied_init": True}
 _SAE_LENS = {"center": True, "warmup": 0.1, "decay": 0.8, "dead_window": 20}
 
 PEERS: dict[str, Peer] = {
-    "semascope": Peer("run_semascope.py"),
+    "semascope": Peer(
+        "run_semascope.py",
+        configs={"default": {}, "refit": {"refine": "refit"}, "pursuit": {"refine": "pursuit"}},
+    ),
     "sae-lens": Peer(
         "run_sae_lens.py",
         # Later releases of wandb, which the trainer imports without need, pull in many more.

@@ -20,6 +20,7 @@ def learn(
     components: int | None = None,
     active: int | None = None,
     max_rows: int | None = None,
+    refine: Literal["none", "refit", "pursuit"] = "refit",
     split: Literal["sentence", "paragraph"] | None = None,
     encoding: str | None = None,
     previous: str | Path | None = None,
@@ -56,6 +57,9 @@ def learn(
         Atoms, and active latents of a row. By default chosen from the number of rows.
     max_rows : int, optional
         Training budget in rows seen.
+    refine : {"none", "refit", "pursuit"}, default "refit"
+        How codes are made better than the encoder's alone: activations fitted anew on the chosen
+        atoms, or atoms chosen anew as well, which reconstructs best and costs most.
     split : {"sentence", "paragraph"}, optional
         Embed long texts piece by piece instead of truncating them.
     encoding : str, optional
@@ -109,6 +113,7 @@ def learn(
             components=components,
             active=active,
             max_rows=max_rows,
+            refine=refine,
             split=split,
             encoding=encoding,
             previous=None if previous is None else Path(previous),

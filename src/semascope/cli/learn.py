@@ -35,6 +35,10 @@ def learn(
     max_rows: Annotated[
         int | None, typer.Option(help="Training budget in rows seen (epochs times rows).")
     ] = None,
+    refine: Annotated[
+        str,
+        typer.Option(help="Codes: none (the encoder's), refit or pursuit (best, slowest)."),
+    ] = "refit",
     split: Annotated[
         str | None,
         typer.Option(help="Embed long texts by 'sentence' or 'paragraph' instead of truncating."),
@@ -82,6 +86,7 @@ def learn(
             components=components,
             active=active,
             max_rows=max_rows,
+            refine=refine,  # type: ignore[arg-type]
             split=split,  # type: ignore[arg-type]
             encoding=encoding,
             previous=previous,

@@ -1,6 +1,6 @@
 """Learn dictionaries from vectors: estimators, one trainer, one inference form."""
 
-from semascope.discover.dictionary import Dictionary
+from semascope.discover.dictionary import Dictionary, Refine, check_refine
 from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.discover.sae import BatchTopKSAE, TopKSAE
@@ -12,8 +12,10 @@ __all__ = [
     "Dictionary",
     "Fit",
     "Recipe",
+    "Refine",
     "State",
     "TopKSAE",
+    "check_refine",
     "check_sizes",
     "default_sizes",
     "fit_dictionary",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semascope.core import InputError, progress, seed_from
-from semascope.discover.dictionary import Dictionary
+from semascope.discover.dictionary import Dictionary, Refine, check_refine
 from semascope.discover.fit import Fit, fit_dictionary, fit_more
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.vectors import VectorSource, as_source
@@ -45,6 +46,8 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     noise : float, optional
         Noise on what the encoder sees, as a share of the rows' spread (denoising); 0 is none. By
         default 0.3 for 20,000 rows of 400 dimensions, less for more rows or fewer dimensions.
+    refine : {"none", "refit", "pursuit"}, default "none"
+        How `transform` makes codes better than the encoder's: see `Dictionary`.
     validation_fraction : float, default 0.05
         Share of the rows (at most 8192) held out for early stopping.
     patience : int, default 10
@@ -97,6 +100,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         aux_coefficient: float = 1 / 32,
         lead_coefficient: float = 0.0,
         noise: float | None = None,
+        refine: Refine = "none",
         validation_fraction: float = 0.05,
         patience: int = 10,
         checkpoint: str | Path | None = None,
@@ -111,6 +115,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.aux_coefficient = aux_coefficient
         self.lead_coefficient = lead_coefficient
         self.noise = noise
+        self.refine = refine
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.checkpoint = checkpoint
@@ -121,6 +126,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Learn a dictionary from vectors (n, d): an array, a frame, a path or a `VectorStore`."""
         source = self._source(X, reset=True)
         recipe = self._recipe(source)
+        check_refine(self.refine, ragged=self._batch_topk)
         with progress("discover", recipe.max_rows, "rows", show=self.verbose) as bar:
             self._keep(
                 fit_dictionary(
@@ -206,7 +212,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _keep(self, fit: Fit) -> None:
         self._fit = fit
-        self.dictionary_: Dictionary = fit.dictionary
+        self.dictionary_: Dictionary = replace(fit.dictionary, refine=self.refine)
         self.atoms_ = fit.dictionary.atoms
         self.fvu_ = fit.state.best_fvu
         self.history_ = list(fit.state.history)

@@ -11,6 +11,7 @@ from semascope.kernels.ops import (
     select_topk,
     weight_gradients,
 )
+from semascope.kernels.refine import pursue, refit
 from semascope.kernels.training import Term, adam_step, add_noise, residual
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "add_noise",
     "code_gradients",
     "decode",
+    "pursue",
+    "refit",
     "residual",
     "scores",
     "select_batch_topk",

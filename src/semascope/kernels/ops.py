@@ -40,11 +40,15 @@ class SparseRows:
     latents: Tensor
     values: Tensor
 
+    @property
+    def first(self) -> Tensor:
+        """Where each row starts, and the end; int64 of shape (b + 1,)."""
+        return torch.cat([self.offsets, torch.tensor([len(self.latents)])])
+
     @cached_property
     def rows(self) -> Tensor:
         """The row of every active pair, int64 of shape (nnz,)."""
-        ends = torch.cat([self.offsets[1:], torch.tensor([len(self.latents)])])
-        return torch.repeat_interleave(torch.arange(len(self.offsets)), ends - self.offsets)
+        return torch.repeat_interleave(torch.arange(len(self.offsets)), torch.diff(self.first))
 
     @cached_property
     def by_latent(self) -> tuple[Tensor, Tensor]:

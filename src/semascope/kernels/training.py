@@ -115,7 +115,7 @@ def residual(
     if native.serves(atoms, bias, x, codes.values):
         gradient, slopes = torch.empty_like(x), torch.empty_like(codes.values)
         squares = native.compiled().residual(
-            *native.plain(_first(codes), codes.latents, codes.values, atoms, bias, x),
+            *native.plain(codes.first, codes.latents, codes.values, atoms, bias, x),
             scale,
             *native.plain(gradient, slopes),
             torch.get_num_threads(),
@@ -236,11 +236,7 @@ def _gradients(terms: Sequence[Term], x: Tensor, weights: dict[str, Tensor]) -> 
     return sums
 
 
-def _first(codes: SparseRows) -> Tensor:
-    return torch.cat([codes.offsets, torch.tensor([len(codes.latents)])])
-
-
 def _plain(term: Term) -> tuple[Any, ...]:
     codes = term.codes
-    arrays = native.plain(_first(codes), codes.latents, codes.values, term.slopes, term.gradient)
+    arrays = native.plain(codes.first, codes.latents, codes.values, term.slopes, term.gradient)
     return (*arrays, term.moves_bias)

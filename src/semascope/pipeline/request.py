@@ -17,7 +17,7 @@ from semascope.core import (
     require_writable,
     split_of,
 )
-from semascope.discover import check_sizes, default_sizes
+from semascope.discover import Refine, check_refine, check_sizes, default_sizes
 from semascope.pipeline.kept import run_folder
 from semascope.vectors import VectorSource, as_source, blocks, items_from
 
@@ -44,6 +44,7 @@ class Request:
     components: int | None = None
     active: int | None = None
     max_rows: int | None = None
+    refine: Refine = "refit"
     split: Literal["sentence", "paragraph"] | None = None
     encoding: str | None = None
     previous: Path | None = None
@@ -179,6 +180,7 @@ def _check_options(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
             raise InputError(f"{name} must be a whole number of at least 1, got {value}")
+    check_refine(request.refine)
     if isinstance(request.seed, bool) or not 0 <= request.seed < 2**63:
         raise InputError(f"the seed must be a whole number from 0 to 2**63 - 1, got {request.seed}")
     if request.previous is not None and not (request.previous / "lexicon.json").is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -133,6 +133,7 @@ class _Run:
             "components": r.components,
             "active": r.active,
             "max_rows": r.max_rows,
+            "refine": r.refine,
             "split": r.split,
             "seed": r.seed,
             "baseline": r.baseline,
@@ -212,7 +213,7 @@ class _Run:
                     checkpoint_every=r.checkpoint_every,
                     on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
                 )
-            fit.dictionary.save(path)
+            replace(fit.dictionary, refine=r.refine).save(path)
             write_json(
                 record,
                 {
@@ -312,6 +313,7 @@ class _Run:
             "encoder": described,
             "embedding": self._record("embedding"),
             "form": dictionary.form,
+            "refine": dictionary.refine,
             "seed": self.request.seed,
             "parameters": training["recipe"],
             "training": {k: v for k, v in training.items() if k != "recipe"},

@@ -119,6 +119,30 @@ auto threshold(const PyPacked& p, const Matrix& weight, const Vector& bias, cons
     return owned(std::move(rows));
 }
 
+void refit(const Index& first, const Index& latents, OutVector values, const Matrix& atoms,
+           const Vector& bias, const Matrix& x, int threads) {
+    const auto b = static_cast<std::int64_t>(x.shape(0)), d = static_cast<std::int64_t>(x.shape(1));
+    require(atoms.shape(1) == x.shape(1) && bias.size() == x.shape(1),
+            "x, atoms and bias must have the same length of rows");
+    check_codes(first, latents, values.size(), b, static_cast<std::int64_t>(atoms.shape(0)));
+    nb::gil_scoped_release free;
+    current->refit(first.data(), latents.data(), values.data(), atoms.data(), bias.data(),
+                   x.data(), b, d, threads);
+}
+
+void pursue(const PyPacked& p, const Matrix& atoms, const Vector& zeros, const Vector& bias,
+            const Matrix& x, int k, int rounds, OutIndex latents, OutVector values, int threads) {
+    const Encoder e = p.encoder(atoms, zeros, x);
+    require(bias.size() == x.shape(1), "bias must have one entry a dimension");
+    require(k >= 1 && k <= p.packed.m, "k must be from 1 to the number of atoms");
+    require(rounds >= 1 && rounds <= k, "rounds must be from 1 to k");
+    require(latents.size() == x.shape(0) * k && values.size() == latents.size(),
+            "outputs must have k entries a row");
+    nb::gil_scoped_release free;
+    p.kernels->pursue(e, bias.data(), x.data(), static_cast<std::int64_t>(x.shape(0)), k, rounds,
+                      latents.data(), values.data(), threads);
+}
+
 void add_noise(const Matrix& x, float deviation, std::uint32_t seed, OutMatrix out, int threads) {
     require(out.shape(0) == x.shape(0) && out.shape(1) == x.shape(1), "out must have x's shape");
     nb::gil_scoped_release free;
@@ -213,9 +237,13 @@ NB_MODULE(_core, m) {
              as("latents"), as("values"), "threads"_a)
         .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)
         .def("threshold", &threshold, as("weight"), as("bias"), as("x"), as("bars"), "threads"_a)
+        .def("pursue", &pursue, as("atoms"), as("zeros"), as("bias"), as("x"), "k"_a, "rounds"_a,
+             as("latents"), as("values"), "threads"_a)
         .def("update", &update, as("terms"), as("x"), as("encoder"), as("encoder_bias"),
              as("atoms"), as("bias"), as("last_active"), "rows_seen"_a, "rate"_a, "step"_a,
              "beta1"_a, "beta2"_a, "epsilon"_a, "threads"_a);
+    m.def("refit", &refit, as("first"), as("latents"), as("values"), as("atoms"), as("bias"),
+          as("x"), "threads"_a);
     m.def("add_noise", &add_noise, as("x"), "deviation"_a, "seed"_a, as("out"), "threads"_a);
     m.def("residual", &residual, as("first"), as("latents"), as("values"), as("atoms"),
           as("bias"), as("x"), "scale"_a, as("gradient"), as("slopes").none(), "threads"_a);

@@ -1,0 +1,149 @@
+"""Better codes on the same atoms: non-negative refits, alone and in rounds of pursuit."""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+from semascope.kernels import native
+from semascope.kernels.encoder import LinearEncoder
+from semascope.kernels.ops import SparseRows
+
+# Rows that have not come to rest by then are solved by active sets.
+_SWEEPS = 50
+_TOLERANCE = 1e-4
+
+
+def refit(codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor) -> SparseRows:
+    """Fit each row anew on its own active atoms, by non-negative least squares.
+
+    Parameters
+    ----------
+    codes : SparseRows
+        Codes of b rows; pairs at zero stay at zero.
+    atoms : Tensor of shape (m, d)
+    bias : Tensor of shape (d,)
+    x : Tensor of shape (b, d)
+
+    Returns
+    -------
+    SparseRows
+        The same pairs with other activations.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from semascope.kernels import refit, select_topk
+    >>> codes = select_topk(torch.tensor([[1.0, 3.0]]), k=1)
+    >>> refit(codes, torch.eye(2), torch.zeros(2), torch.tensor([[1.0, 5.0]])).values.tolist()
+    [5.0]
+    """
+    values = codes.values.clone()
+    if not len(values):
+        return codes
+    if native.serves(values, atoms, bias, x):
+        native.compiled().refit(
+            *native.plain(codes.first, codes.latents, values, atoms, bias, x),
+            torch.get_num_threads(),
+        )
+        return SparseRows(codes.offsets, codes.latents, values)
+    counts = torch.diff(codes.first)
+    places = torch.arange(int(counts.max()))
+    inside = places < counts[:, None]
+    latents = torch.zeros(inside.shape, dtype=torch.int64)
+    latents[inside] = codes.latents
+    start = torch.zeros(inside.shape, dtype=x.dtype)
+    start[inside] = values
+    fitted = _solve(atoms, latents, start, start > 0, x - bias)
+    return SparseRows(codes.offsets, codes.latents, fitted[inside])
+
+
+def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) -> SparseRows:
+    """Choose atoms in rounds, each time those nearest to what is left, and refit all of them.
+
+    With as many rounds as atoms this is non-negative orthogonal matching pursuit (Pati et al.,
+    1993; Bruckstein, Elad and Zibulevsky, 2008).
+
+    Parameters
+    ----------
+    linear : LinearEncoder
+        The atoms as weights, with a bias of zeros.
+    bias : Tensor of shape (d,)
+        What reconstructions start from.
+    x : Tensor of shape (b, d)
+    k : int
+        Atoms a row.
+    rounds : int
+        From 1 to `k`; more rounds give lower errors, and each costs a product with all atoms.
+
+    Returns
+    -------
+    SparseRows
+        `k` pairs a row, by latent; those that do not help are zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from semascope.kernels import LinearEncoder, pursue
+    >>> eye = LinearEncoder(torch.eye(2), torch.zeros(2))
+    >>> pursue(eye, torch.zeros(2), torch.tensor([[1.0, 5.0]]), k=2, rounds=2).values.tolist()
+    [1.0, 5.0]
+    """
+    atoms, b = linear.weight, len(x)
+    packed = linear.packed(x, bias)
+    if packed is not None:
+        latents = torch.empty(b * k, dtype=torch.int64)
+        values = torch.empty(b * k)
+        packed.pursue(
+            *native.plain(atoms, linear.bias, bias, x),
+            k,
+            rounds,
+            *native.plain(latents, values),
+            torch.get_num_threads(),
+        )
+        return SparseRows(torch.arange(0, b * k, k), latents, values)
+    wanted = x - bias
+    left, latents = wanted, torch.zeros((b, 0), dtype=torch.int64)
+    values = torch.zeros((b, 0), dtype=x.dtype)
+    for number in range(rounds):
+        take = k * (number + 1) // rounds - k * number // rounds
+        scores = left @ atoms.T
+        scores.scatter_(1, latents, -torch.inf)
+        best, more = torch.topk(scores, take, dim=1)
+        latents = torch.cat([latents, more], 1)
+        # An atom that points away from what is left would only join at zero.
+        values = torch.cat([values, (best > 0) * torch.finfo(x.dtype).tiny], 1)
+        values = _solve(atoms, latents, values, values > 0, wanted)
+        left = wanted - (values[:, None, :] @ atoms[latents])[:, 0]
+    latents, order = latents.sort(dim=1)
+    values = values.gather(1, order)
+    return SparseRows(torch.arange(0, b * k, k), latents.reshape(-1), values.reshape(-1))
+
+
+def _solve(atoms: Tensor, latents: Tensor, start: Tensor, active: Tensor, y: Tensor) -> Tensor:
+    """Fit the rows `y` on their active atoms, all rows at once; inactive pairs stay at zero."""
+    used = atoms[latents]
+    gram = used @ used.transpose(1, 2)
+    target = (used @ y[:, :, None])[:, :, 0]
+    own = torch.diagonal(gram, dim1=1, dim2=2)
+    values = torch.where(active, start, 0.0)
+    slack = target - (gram @ values[:, :, None])[:, :, 0]
+    rest = torch.arange(len(y))
+    for _ in range(_SWEEPS):
+        before = values.clone()
+        for j in range(latents.shape[1]):
+            value = torch.clamp(values[:, j] + slack[:, j] / own[:, j].clamp(min=1e-30), min=0)
+            value = torch.where(active[:, j] & (own[:, j] > 0), value, values[:, j])
+            slack -= (value - values[:, j])[:, None] * gram[:, j]
+            values[:, j] = value
+        change = (values - before).abs().amax(1)
+        rest = (change > _TOLERANCE * values.amax(1)).nonzero()[:, 0]
+        if len(rest) == 0:
+            break
+    for row in rest.tolist():
+        # Atoms that nearly depend on each other: active sets end where descent crawls.
+        on = active[row]
+        fitted, _ = nnls(used[row, on].T.double().numpy(), y[row].double().numpy())
+        values[row, on] = torch.from_numpy(fitted).to(values.dtype)
+    return values
