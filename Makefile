@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format setup clean
+.PHONY: demo test check format setup bench clean
 
 demo: $(VENV)/ready
 	$(BIN)/semascope demo
@@ -22,7 +22,13 @@ format: $(VENV)/ready
 
 setup: $(VENV)/ready
 
-$(VENV)/ready: pyproject.toml constraints.txt
+bench: $(VENV)/ready
+	$(BIN)/python benchmarks/limits.py
+	$(BIN)/python benchmarks/encoding.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/quality.py --sizes 512x8 1024x16 --budget 1000000
+
+$(VENV)/ready: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/semascope/kernels/core/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

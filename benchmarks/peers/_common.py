@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ import torch
 
 Encode = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Maps rows to (codes, reconstruction), both dense."""
+
+Sparse = Callable[[torch.Tensor], object]
+"""Maps rows to codes in whatever sparse form the package is fastest at."""
 
 BLOCK = 2048
 
@@ -94,7 +98,7 @@ def apply(encode: Encode, x: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.n
     return np.concatenate(parts), np.concatenate(l0), fired
 
 
-def run(fit: Callable[[torch.Tensor, Job], Encode]) -> None:
+def run(fit: Callable[[torch.Tensor, Job], tuple[Encode, Sparse]]) -> None:
     """Train as the command line says and write ``recon.npy`` and ``info.json``."""
     parser = argparse.ArgumentParser()
     for name in ("train", "test", "out"):
@@ -116,14 +120,24 @@ def run(fit: Callable[[torch.Tensor, Job], Encode]) -> None:
     job = Job(args.m, args.k, args.budget, args.seed, batch, args.config)
 
     start, used = time.perf_counter(), time.process_time()
-    encode = fit(x, job)
+    encode, sparse = fit(x, job)
     seconds, used = time.perf_counter() - start, time.process_time() - used
 
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     recon, l0, _ = apply(encode, held)
+    reading = time.perf_counter()
+    encoded, until = 0, reading + 2
+    while time.perf_counter() < until:
+        sparse(held)
+        encoded += len(held)
+    reading = time.perf_counter() - reading
     _, l0_train, fired = apply(encode, x)
     info = {
         "seconds": round(seconds, 2),
         "cpu_seconds": round(used, 2),
+        "encoded": encoded,
+        "encode_seconds": reading,
+        "peak_megabytes": memory,
         "steps": job.steps,
         "rows_seen": job.served,
         "max_l0": int(max(l0.max(), l0_train.max())),

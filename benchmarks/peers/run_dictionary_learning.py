@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import Encode, Job, run
+from _common import Encode, Job, Sparse, run
 from dictionary_learning.trainers.top_k import AutoEncoderTopK, TopKTrainer
 from dictionary_learning.training import trainSAE
 
@@ -32,7 +32,7 @@ class _Data:
         return self.job.stream(self.x)
 
 
-def fit(x: torch.Tensor, job: Job) -> Encode:
+def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``trainSAE`` and return the coder it saved."""
     threshold = job.get("dead_threshold", None)
 
@@ -77,7 +77,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         codes = sae.encode(rows)
         return codes, sae.decode(codes)
 
-    return encode
+    return encode, torch.no_grad()(lambda rows: sae.encode(rows).to_sparse_csr())
 
 
 if __name__ == "__main__":

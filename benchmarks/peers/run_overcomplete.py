@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from _common import Encode, Job, run
+from _common import Encode, Job, Sparse, run
 from torch import Tensor
 
 # The package imports torchvision for its image models only. A published build of it does not load
@@ -39,7 +39,7 @@ def _mse(x: Tensor, x_hat: Tensor, pre: Tensor, codes: Tensor, atoms: Tensor) ->
     return (x - x_hat).square().mean()
 
 
-def fit(x: Tensor, job: Job) -> Encode:
+def fit(x: Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``train_sae`` and return the trained coder."""
     options = {"use_multiplier": True} if job.get("multiplier", False) else {}
     sae = TopKSAE(x.shape[1], nb_concepts=job.m, top_k=job.k, dictionary_params=options)
@@ -62,7 +62,7 @@ def fit(x: Tensor, job: Job) -> Encode:
         _, codes, back = sae(rows)
         return codes, back
 
-    return encode
+    return encode, torch.no_grad()(lambda rows: sae.encode(rows)[1].to_sparse_csr())
 
 
 if __name__ == "__main__":

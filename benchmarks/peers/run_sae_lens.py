@@ -11,13 +11,13 @@ import math
 from collections.abc import Iterator
 
 import torch
-from _common import Encode, Job, run
+from _common import Encode, Job, Sparse, run
 from sae_lens import TopKTrainingSAE, TopKTrainingSAEConfig
 from sae_lens.config import LoggingConfig, SAETrainerConfig
 from sae_lens.training.sae_trainer import SAETrainer
 
 
-def fit(x: torch.Tensor, job: Job) -> Encode:
+def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``SAETrainer.fit`` and return the trained coder."""
     sae = TopKTrainingSAE(
         TopKTrainingSAEConfig(
@@ -60,7 +60,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         codes = sae.encode(batch)
         return codes, sae.decode(codes)
 
-    return encode
+    return encode, torch.no_grad()(lambda rows: sae.encode(rows).to_sparse_csr())
 
 
 def _estimates(sae: TopKTrainingSAE) -> bool:

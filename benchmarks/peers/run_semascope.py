@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from _common import Encode, Job, run
+from _common import Encode, Job, Sparse, run
 
 from semascope.discover import TopKSAE
 
 
-def fit(x: torch.Tensor, job: Job) -> Encode:
+def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``TopKSAE.fit`` and return the trained coder."""
     options = {key: value for key, value in job.config.items() if key != "batch"}
     model = TopKSAE(
@@ -23,7 +23,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         back = model.inverse_transform(codes)
         return torch.from_numpy(codes.toarray()), torch.as_tensor(back)
 
-    return encode
+    return encode, lambda rows: model.dictionary_.encode(rows.numpy())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tempfile
 from types import SimpleNamespace
 
 import torch
-from _common import Encode, Job, run
+from _common import Encode, Job, Sparse, run
 from sparsify import SparseCoderConfig, TrainConfig, Trainer
 from torch import nn
 
@@ -57,7 +57,7 @@ class _Ids(torch.utils.data.Dataset):
         return {"input_ids": self.order[i]}
 
 
-def fit(x: torch.Tensor, job: Job) -> Encode:
+def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``Trainer.fit`` and return the trained coder."""
     options = {}
     if "dead_threshold" in job.config:
@@ -92,7 +92,7 @@ def fit(x: torch.Tensor, job: Job) -> Encode:
         codes = torch.zeros(len(rows), job.m).scatter_(1, where, top)
         return codes, sae.decode(top, where)
 
-    return encode
+    return encode, torch.no_grad()(sae.encode)
 
 
 if __name__ == "__main__":

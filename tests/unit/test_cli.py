@@ -19,8 +19,9 @@ import semascope as sc
 from semascope.cli import main
 from semascope.cli.show import SORTS
 from semascope.core import Codes
+from semascope.kernels.native import chosen
 
-COMMANDS = ("learn", "show", "encode", "find", "demo", "version")
+COMMANDS = ("learn", "show", "encode", "find", "demo", "doctor", "version")
 SENTENCES = {
     "train": ("the train to {} was late", "my seat on the train to {} was taken"),
     "tea": ("a cup of warm tea in {}", "the tea we drank in {} was green"),
@@ -376,6 +377,13 @@ def test_find_without_an_encoder_goes_by_words(cli: Cli) -> None:
 
 def test_version(cli: Cli) -> None:
     assert cli("version").strip() == sc.__version__
+
+
+def test_doctor_tells_what_computes(cli: Cli) -> None:
+    printed = cli("doctor")
+    assert chosen() in printed
+    assert sc.__version__ in printed
+    assert "all-MiniLM-L6-v2" in printed
 
 
 @pytest.mark.parametrize("command", COMMANDS)

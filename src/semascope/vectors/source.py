@@ -14,6 +14,7 @@ from semascope.core import as_vectors, generator, release_pages
 Float32Array = npt.NDArray[np.float32]
 
 _BLOCK = 4096
+_SCATTERED = 1024
 _BUFFER_BYTES = 192 << 20
 
 
@@ -68,8 +69,9 @@ class ArraySource:
     def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
         """Return the rows of an index in memory, float32."""
         out = np.empty((len(index), self.shape[1]), dtype=np.float32)
-        for start in range(0, len(index), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        # Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
+        for start in range(0, len(index), _SCATTERED):
+            part = slice(start, start + _SCATTERED)
             out[part] = self.array[index[part]]
             release_pages(self.array)
         return out

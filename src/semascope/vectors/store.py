@@ -47,7 +47,8 @@ from semascope.vectors.source import Float32Array, Shuffled
 __all__ = ["VectorStore"]
 
 _SHARD_BYTES = 256 << 20
-_BLOCK = 4096
+# Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
+_BLOCK = 1024
 
 
 class VectorStore:
