@@ -192,8 +192,8 @@ def train(
         The state, with the best weights in ``best``.
     """
     steps = max(1, math.ceil(recipe.max_rows / recipe.batch_size))
-    # Evaluating costs about 1 % of the rows between two evaluations, but at least 40 are made.
-    rows_between = max(recipe.max_rows // 40, 10 * len(held_out))
+    # Some 40 evaluations, but so far apart that they cost few per cent of the time.
+    rows_between = max(recipe.max_rows // 40, 20 * len(held_out))
     every = max(1, min(rows_between, len(data.index) * 8) // recipe.batch_size)
     saved = time.monotonic()
     last = state.history[-1][1] if state.history else math.inf
@@ -286,6 +286,8 @@ def _auxiliary(
     recipe: Recipe, state: State, codes: SparseRows, x: Tensor, error: Tensor
 ) -> list[Term]:
     """Return Gao et al.'s loss, in which dead latents reconstruct the remaining error."""
+    if state.rows_seen - int(state.last_active.min()) <= recipe.dead_after:
+        return []
     last_active = state.last_active.clone()
     last_active[codes.latents[codes.values > 0]] = state.rows_seen
     dead = (state.rows_seen - last_active > recipe.dead_after).nonzero()[:, 0]

@@ -13,6 +13,7 @@ import polars as pl
 
 from semascope.core import Codes
 from semascope.discover import Dictionary
+from semascope.kernels import native
 from semascope.measure import Verdict
 from semascope.name import Proposal
 from semascope.vectors import Float32Array, VectorSource
@@ -97,7 +98,7 @@ def versions() -> dict[str, str]:
     >>> "numpy" in versions()
     True
     """
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "kernels": native.chosen()}
     for package in ("semascope", "numpy", "scipy", "torch", "polars", "scikit-learn"):
         try:
             found[package] = version(package)
