@@ -67,7 +67,8 @@ def problems(draw: st.DrawFn) -> tuple[LinearEncoder, torch.Tensor, int, bool]:
     bias = numbers(random, (1, m), draw(st.sampled_from(["normal", "ties"])))[0].contiguous()
     x = numbers(random, (b, d), draw(st.sampled_from(KINDS)))
     k = draw(st.sampled_from([1, m]) | st.integers(1, m))
-    return LinearEncoder(weight, bias, half=draw(st.booleans())), x, k, draw(st.booleans())
+    precision = draw(st.sampled_from(["auto", "float32", "bfloat16", "int8"]))
+    return LinearEncoder(weight, bias, precision=precision), x, k, draw(st.booleans())
 
 
 def exact(encoder: LinearEncoder, x: torch.Tensor) -> tuple[Array, Array]:
@@ -216,6 +217,29 @@ def test_steps_are_those_of_float64(b: int, d: int, m: int, whole: bool, seed: i
     assert (active != reference).double().mean() <= 0.05
 
 
+def test_precision_is_what_was_asked_or_what_there_is(kernels: str) -> None:
+    g = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(3000, 400, generator=g), torch.zeros(3000)
+    # Beside one large dimension, bytes lose all the others.
+    drowned = 0.0035 * weight.sign()
+    drowned[:, 0] = 1
+    found = {}
+    for name in ("auto", "float32", "bfloat16", "int8"):
+        packed = LinearEncoder(weight, bias, precision=name).packed()
+        if packed is None:
+            assert kernels == "torch"
+            return
+        found[name] = packed.precision
+    assert found["float32"] == "float32"
+    best = "int8" if kernels == "avx512_bf16" else "float32"
+    assert found["auto"] == found["int8"] == best
+    few = LinearEncoder(weight[:100].clone(), bias[:100].clone()).packed().precision
+    wide = LinearEncoder(drowned, bias).packed().precision
+    assert few == wide == found["bfloat16"]
+    with pytest.raises(ValueError, match="precision"):
+        LinearEncoder(weight, bias, precision="int4").packed()
+
+
 @few
 @given(problems())
 def test_threads_change_no_bit(kernels: str, problem) -> None:
@@ -289,7 +313,7 @@ def test_wrong_shapes_are_refused_before_memory_is_touched(kernels: str) -> None
     if core is None:
         pytest.skip("torch checks its own")
     w, zeros, x = np.eye(4, dtype=np.float32), np.zeros(4, np.float32), np.ones((2, 4), np.float32)
-    packed = core.Packed(w, zeros, True, 1)
+    packed = core.Packed(w, zeros, "auto", 1)
     out = np.zeros(8, np.int64), np.zeros(8, np.float32)
     with pytest.raises(ValueError, match="same length of rows"):
         packed.topk(w, zeros, np.ones((2, 3), np.float32), 4, False, *out, 1)

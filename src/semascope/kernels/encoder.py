@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,16 +16,18 @@ from semascope.kernels.ops import (
     select_topk,
 )
 
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
+
 
 class LinearEncoder:
     """Weights of an encoder, laid out so that the active latents of a batch are found fast.
 
-    The compiled kernels compute scores in tiles that stay in cache, in bfloat16 where the processor
-    multiplies it, and keep every latent whose score, plus a bound on what rounding may have taken
-    from it, reaches the row's current level. The bound is that of Cauchy and Schwarz on the parts
-    that rounding took from the row and from the latent's weights, so no latent is missed. The few
-    that are kept are scored again in float32. Codes are therefore those of float32 scores, up to
-    ties within float32's own rounding.
+    The compiled kernels compute scores in tiles that stay in cache, in bytes or bfloat16 where the
+    processor multiplies them, and keep every latent whose score, plus a bound on what rounding may
+    have taken from it, reaches the row's current level. The bound is that of Cauchy and Schwarz on
+    the parts that rounding took from the row and from the latent's weights, so no latent is missed.
+    The few that are kept are scored again in float32. Codes are therefore those of float32 scores,
+    up to ties within float32's own rounding.
 
     Other tensors (float64, on a GPU) and installations without compiled kernels take torch's way.
 
@@ -33,8 +35,9 @@ class LinearEncoder:
     ----------
     weight : Tensor of shape (m, d)
     bias : Tensor of shape (m,)
-    half : bool, default True
-        Find candidates in bfloat16 where the processor can; the codes are the same.
+    precision : {"auto", "float32", "bfloat16", "int8"}, default "auto"
+        In what candidates are found, where the processor can; the codes are the same. "auto" is
+        int8 for 2,048 latents or more if bytes hold their weights well enough, else bfloat16.
 
     Examples
     --------
@@ -45,8 +48,8 @@ class LinearEncoder:
     [1]
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, *, half: bool = True) -> None:
-        self.weight, self.bias, self.half = weight, bias, half
+    def __init__(self, weight: Tensor, bias: Tensor, *, precision: Precision = "auto") -> None:
+        self.weight, self.bias, self.precision = weight, bias, precision
         self._packed: Any = None
         self._versions = (-1, -1)
 
@@ -62,7 +65,7 @@ class LinearEncoder:
         versions = (self.weight._version, self.bias._version)
         if self._packed is None or versions != self._versions:
             self._packed = native.compiled().Packed(
-                *native.plain(self.weight, self.bias), self.half, torch.get_num_threads()
+                *native.plain(self.weight, self.bias), self.precision, torch.get_num_threads()
             )
             self._versions = versions
         return self._packed

@@ -20,7 +20,8 @@ const std::vector<const Kernels*>& available() {
         std::vector<const Kernels*> all;
 #if defined(__x86_64__)
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"))
+        if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") &&
+            __builtin_cpu_supports("avx512vnni"))
             all.push_back(&avx512_bf16::kernels);
         if (__builtin_cpu_supports("x86-64-v4")) all.push_back(&avx512::kernels);
         if (__builtin_cpu_supports("x86-64-v3")) all.push_back(&avx2::kernels);

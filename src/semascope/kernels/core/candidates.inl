@@ -107,38 +107,45 @@ void prepare(std::vector<Found>& found, int64_t rows, int k, float level) {
 struct Block {
     int64_t rows = 0, padded = 0;
     Aligned<float> full;
-    Aligned<std::uint32_t> low;
-    std::vector<float> gone, kept;  // |x - half(x)| and |half(x)|
+    Aligned<std::uint32_t> low;              // pairs of halves, or four bytes
+    std::vector<float> scale, gone, kept;    // of bytes; |x - low(x)| and |low(x)|
 };
 
 void fill_block(Block& block, const Packed& p, const float* x, int64_t rows) {
     block.rows = rows;
     block.padded = (rows + MR - 1) / MR * MR;
-    block.gone.assign(block.padded, 0.0f);
-    block.kept.assign(block.padded, 0.0f);
-    const int64_t pairs = pairs_of(p.d);
-    if (p.half) {
-        block.low.resize(static_cast<std::size_t>(block.padded * pairs));
-    } else {
+    for (auto* part : {&block.scale, &block.gone, &block.kept}) part->assign(block.padded, 0.0f);
+    if (p.precision == Precision::full) {
         block.full.resize(static_cast<std::size_t>(block.padded * p.d));
         std::memcpy(block.full.data(), x, sizeof(float) * rows * p.d);
+        for (int64_t r = 0; r < rows; ++r)
+            block.gone[r] =
+                norm_of(dot(x + r * p.d, x + r * p.d, p.d)) * rounding(p.d) + kTiny;
+        return;
     }
+    const bool byte = p.precision == Precision::byte;
+    const int64_t groups = byte ? quads_of(p.d) : pairs_of(p.d);
+    block.low.resize(static_cast<std::size_t>(block.padded * groups));
     for (int64_t r = 0; r < rows; ++r) {
-        const float* row = x + r * p.d;
-        if (p.half) {
-            auto* out = reinterpret_cast<std::uint16_t*>(block.low.data() + r * pairs);
-            const Norms n = round_row(row, p.d, out);
-            const float whole = norm_of(n.whole), gone = norm_of(n.gone);
-            block.kept[r] = whole + gone;
-            block.gone[r] = gone + (whole + gone) * rounding(p.d);
+        std::uint32_t* out = block.low.data() + r * groups;
+        Norms n;
+        if (byte) {
+            n = quantise_row(x + r * p.d, p.d, reinterpret_cast<std::int8_t*>(out),
+                             block.scale[r]);
+            // From signed to unsigned bytes: 128 more.
+            for (int64_t i = 0; i < groups; ++i) out[i] ^= 0x80808080u;
         } else {
-            block.gone[r] = norm_of(dot(row, row, p.d)) * rounding(p.d) + kTiny;
+            n = round_row(x + r * p.d, p.d, reinterpret_cast<std::uint16_t*>(out));
         }
+        const float whole = norm_of(n.whole), gone = norm_of(n.gone);
+        block.kept[r] = whole + gone;
+        block.gone[r] = gone + (whole + gone) * rounding(p.d);
     }
 }
 
 // Scores of MR rows and one panel of latents.
-inline void tile_full(const float* x, const float* w, const float* bias, int64_t d,
+// Never inlined: what surrounds it must not take its registers.
+__attribute__((noinline)) void tile_full(const float* x, const float* w, const float* bias, int64_t d,
                       vec (&s)[MR][NV]) {
     vec acc[MR][NV];
 #pragma GCC unroll 12
@@ -159,7 +166,7 @@ inline void tile_full(const float* x, const float* w, const float* bias, int64_t
 }
 
 #if defined(__AVX512BF16__)
-inline void tile_half(const std::uint32_t* x, const std::uint16_t* w, const float* bias,
+__attribute__((noinline)) void tile_half(const std::uint32_t* x, const std::uint16_t* w, const float* bias,
                       int64_t pairs, vec (&s)[MR][NV]) {
     __m512 acc[MR][NV];
 #pragma GCC unroll 12
@@ -178,6 +185,34 @@ inline void tile_half(const std::uint32_t* x, const std::uint16_t* w, const floa
 #pragma GCC unroll 12
     for (int r = 0; r < MR; ++r)
         for (int v = 0; v < NV; ++v) s[r][v] = (vec)acc[r][v];
+}
+#endif
+
+#if defined(__AVX512VNNI__)
+__attribute__((noinline)) void tile_byte(const std::uint32_t* x, const float* steps, const std::int8_t* w,
+                      const float* scale, const std::int32_t* shift, const float* bias,
+                      int64_t quads, vec (&s)[MR][NV]) {
+    typedef int ivec __attribute__((vector_size(4 * L), may_alias));
+    ivec acc[MR][NV];
+#pragma GCC unroll 12
+    for (int r = 0; r < MR; ++r)
+        for (int v = 0; v < NV; ++v) acc[r][v] = *reinterpret_cast<const ivec*>(shift + v * L);
+    for (int64_t i = 0; i < quads; ++i) {
+        const ivec w0 = *reinterpret_cast<const ivec*>(w + i * 4 * NR);
+        const ivec w1 = *reinterpret_cast<const ivec*>(w + i * 4 * NR + 4 * L);
+#pragma GCC unroll 12
+        for (int r = 0; r < MR; ++r) {
+            const ivec a = ivec{} + static_cast<int>(x[r * quads + i]);
+            // The intrinsic makes this compiler copy every sum before it adds to it.
+            asm("vpdpbusd %2, %1, %0" : "+v"(acc[r][0]) : "v"(a), "v"(w0));
+            asm("vpdpbusd %2, %1, %0" : "+v"(acc[r][1]) : "v"(a), "v"(w1));
+        }
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < MR; ++r)
+        for (int v = 0; v < NV; ++v)
+            s[r][v] = (vec)_mm512_cvtepi32_ps((__m512i)acc[r][v]) * (load(scale + v * L) * steps[r]) +
+                      load(bias + v * L);
 }
 #endif
 
@@ -222,7 +257,14 @@ void collect(const Packed& p, const Block& block, int k, const float* bias, cons
         const vec lost[NV] = {load(p.lost.data() + first), load(p.lost.data() + first + L)};
         for (int64_t r0 = 0; r0 < block.padded; r0 += MR) {
             vec s[MR][NV];
-            if (p.half) {
+            if (p.precision == Precision::byte) {
+#if defined(__AVX512VNNI__)
+                const int64_t quads = quads_of(p.d);
+                tile_byte(block.low.data() + r0 * quads, block.scale.data() + r0,
+                          p.bytes.data() + panel * quads * 4 * NR, p.scale.data() + first,
+                          p.shift.data() + first, bias + first, quads, s);
+#endif
+            } else if (p.precision == Precision::half) {
 #if defined(__AVX512BF16__)
                 const int64_t pairs = pairs_of(p.d);
                 tile_half(block.low.data() + r0 * pairs, p.low.data() + panel * pairs * 2 * NR,

@@ -26,17 +26,22 @@ private:
 };
 
 // An encoder laid out for the product: panels of latents, each panel's dimensions interleaved.
-// The product only finds candidates, in half precision where there is any. `spread`, `lost` and
+// The product only finds candidates, in bytes or in half precision where the processor has them. `spread`, `lost` and
 // `edge` bound how far a score
 // of the panel can be from the exact one:
-//   |score - exact| <= |x - half(x)| * spread + |half(x)| * lost + edge    (Cauchy-Schwarz)
+//   |score - exact| <= |x - low(x)| * spread + |low(x)| * lost + edge    (Cauchy-Schwarz)
 // so that a candidate set by upper bounds holds every latent that the exact scores would select.
+enum class Precision { full, half, byte };
+
 struct Packed {
     std::int64_t m = 0, d = 0;
-    bool half = false;
+    Precision precision = Precision::full;
     std::int64_t panels = 0;
-    Aligned<std::uint16_t> low;
     Aligned<float> full;
+    Aligned<std::uint16_t> low;
+    Aligned<std::int8_t> bytes;
+    Aligned<float> scale;         // of each latent's bytes
+    Aligned<std::int32_t> shift;  // what taking rows as unsigned bytes adds to each product
     Aligned<float> bias;    // -inf past m
     Aligned<float> spread;  // norm of each latent's weights
     Aligned<float> lost;    // norm of what rounding them to half took
@@ -80,6 +85,7 @@ struct Parameter {
 struct Kernels {
     const char* name;
     bool half;   // whether products in bfloat16 are at hand
+    bool byte;   // whether products of bytes are
     int panel;   // latents in a panel
 
     void (*pack)(const float* weight, const float* bias, Packed& into, int threads);

@@ -28,7 +28,7 @@ namespace {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels{SEMASCOPE_NAME, kHalf,     NR,       &pack,    &topk,
+const Kernels kernels{SEMASCOPE_NAME, kHalf,     kByte,      NR,       &pack,    &topk,
                       &batch_topk,    &threshold, &refit,    &pursue,
                       &add_noise,     &residual,  &update};
 

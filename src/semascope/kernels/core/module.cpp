@@ -60,13 +60,33 @@ std::tuple<nb::object, nb::object, nb::object> owned(Rows&& rows) {
 
 class PyPacked {
 public:
-    PyPacked(const Matrix& weight, const Vector& bias, bool half, int threads) : kernels(current) {
+    PyPacked(const Matrix& weight, const Vector& bias, const std::string& precision, int threads)
+        : kernels(current) {
         require(bias.size() == weight.shape(0), "bias must have one entry a latent");
         packed.m = static_cast<std::int64_t>(weight.shape(0));
         packed.d = static_cast<std::int64_t>(weight.shape(1));
-        packed.half = half && kernels->half;
+        require(precision == "auto" || precision == "float32" || precision == "bfloat16" ||
+                    precision == "int8",
+                "precision must be auto, float32, bfloat16 or int8");
+        const bool free_choice = precision == "auto";
+        // The more latents, the more a cheaper product outweighs more candidates.
+        const bool byte = kernels->byte && packed.d <= kLongest &&
+                          (precision == "int8" || (free_choice && packed.m >= kMany));
+        const bool half = kernels->half && precision != "float32";
         nb::gil_scoped_release free;
-        kernels->pack(weight.data(), bias.data(), packed, threads);
+        if (byte) {
+            pack(Precision::byte, weight, bias, threads);
+            if (!free_choice || lost() < kCoarse) return;
+        }
+        pack(half ? Precision::half : Precision::full, weight, bias, threads);
+    }
+
+    const char* precision() const {
+        switch (packed.precision) {
+            case Precision::byte: return "int8";
+            case Precision::half: return "bfloat16";
+            default: return "float32";
+        }
     }
 
     Encoder encoder(const Matrix& weight, const Vector& bias, const Matrix& x) const {
@@ -80,6 +100,25 @@ public:
 
     const Kernels* kernels;
     Packed packed;
+
+private:
+    static constexpr std::int64_t kMany = 2048, kLongest = 1 << 16;
+    static constexpr float kCoarse = 0.02f;
+
+    void pack(Precision precision, const Matrix& weight, const Vector& bias, int threads) {
+        packed.precision = precision;
+        kernels->pack(weight.data(), bias.data(), packed, threads);
+    }
+
+    // The share that the lower precision took from the weights, on average over latents.
+    float lost() const {
+        double gone = 0, whole = 0;
+        for (std::int64_t j = 0; j < packed.m; ++j) {
+            gone += packed.lost.data()[j];
+            whole += packed.spread.data()[j];
+        }
+        return whole > 0 ? static_cast<float>(gone / whole) : 0.0f;
+    }
 };
 
 void topk(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x, int k,
@@ -230,9 +269,9 @@ NB_MODULE(_core, m) {
     // Nothing is converted: a copy would hide the cost, and take what was meant for the original.
     const auto as = [](const char* name) { return nb::arg(name).noconvert(); };
     nb::class_<PyPacked>(m, "Packed")
-        .def(nb::init<const Matrix&, const Vector&, bool, int>(), as("weight"), as("bias"),
-             "half"_a, "threads"_a)
-        .def_prop_ro("half", [](const PyPacked& p) { return p.packed.half; })
+        .def(nb::init<const Matrix&, const Vector&, const std::string&, int>(), as("weight"),
+             as("bias"), "precision"_a, "threads"_a)
+        .def_prop_ro("precision", &PyPacked::precision)
         .def("topk", &topk, as("weight"), as("bias"), as("x"), "k"_a, "by_latent"_a,
              as("latents"), as("values"), "threads"_a)
         .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)

@@ -15,6 +15,11 @@ constexpr bool kHalf = true;
 #else
 constexpr bool kHalf = false;
 #endif
+#if defined(__AVX512VNNI__)
+constexpr bool kByte = true;
+#else
+constexpr bool kByte = false;
+#endif
 
 using std::int64_t;
 typedef float vec __attribute__((vector_size(4 * L)));
@@ -68,6 +73,7 @@ inline void add_row(float* to, const float* row, float by, int64_t d) {
 }
 
 inline int64_t pairs_of(int64_t d) { return (d + 1) / 2; }
+inline int64_t quads_of(int64_t d) { return (d + 3) / 4; }
 
 inline std::uint16_t to_half(float f) {
     std::uint32_t bits;
@@ -109,6 +115,39 @@ Norms round_row(const float* x, int64_t d, std::uint16_t* out) {
     for (; i < d; ++i) {
         out[i] = to_half(x[i]);
         const float off = x[i] - from_half(out[i]);
+        n.whole += x[i] * x[i];
+        n.gone += off * off;
+    }
+    return n;
+}
+
+// The row in steps of its largest value / 127; `scale` is the step.
+Norms quantise_row(const float* x, int64_t d, std::int8_t* out, float& scale) {
+    Norms n;
+    float most = 0;
+    for (int64_t i = 0; i < d; ++i) most = std::max(most, std::abs(x[i]));
+    // Rows of next to nothing become zeros, and all of them counts as lost.
+    const bool usable = most > 1e-30f;
+    scale = usable ? most / 127 : 0.0f;
+    const float per = usable ? 127 / most : 0.0f;
+    int64_t i = 0;
+#if defined(__AVX512VNNI__)
+    vec whole{}, gone{};
+    for (; i + L <= d; i += L) {
+        const vec v = load(x + i);
+        const __m512i q = _mm512_cvtps_epi32((__m512)(v * per));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), _mm512_cvtsepi32_epi8(q));
+        const vec off = v - (vec)_mm512_cvtepi32_ps(q) * scale;
+        whole += v * v;
+        gone += off * off;
+    }
+    n.whole = sum(whole);
+    n.gone = sum(gone);
+#endif
+    for (; i < d; ++i) {
+        const float q = std::nearbyint(x[i] * per);
+        out[i] = static_cast<std::int8_t>(q);
+        const float off = x[i] - q * scale;
         n.whole += x[i] * x[i];
         n.gone += off * off;
     }
