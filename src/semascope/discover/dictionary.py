@@ -60,7 +60,7 @@ class Dictionary:
         "refit" fits the activations of the chosen atoms anew (non-negative least squares);
         "pursuit" also chooses the atoms anew, in four rounds, each time those nearest to what is
         left. On 4,096 atoms with 32 active of MiniLM vectors the fraction of variance unexplained
-        falls from 0.21 to 0.18 and 0.12.
+        falls from 0.21 to 0.18 and 0.13.
 
     Examples
     --------
