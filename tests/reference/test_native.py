@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from semascope.core import InputError
 from semascope.kernels import LinearEncoder, SparseRows, Term, adam_step, add_noise, residual
-from semascope.kernels.native import VARIABLE, choices, chosen, compiled
+from semascope.kernels.native import VARIABLE, compiled
 
 Array = npt.NDArray[np.float64]
 few = settings(
@@ -22,15 +22,7 @@ few = settings(
 KINDS = ("normal", "ties", "negative", "zero rows", "denormal", "wide", "close")
 
 
-@pytest.fixture(params=choices(), autouse=True)
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv(VARIABLE, request.param)
-    compiled.cache_clear()
-    assert chosen() == request.param
-    yield request.param
-    monkeypatch.undo()
-    compiled.cache_clear()
-    compiled()
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 @pytest.fixture(autouse=True)
@@ -326,7 +318,7 @@ def test_wrong_shapes_are_refused_before_memory_is_touched(kernels: str) -> None
     first, one = np.array([0, 1, 1]), np.ones(1, np.float32)
     for bad in (-1, 4):
         with pytest.raises(ValueError, match="out of range"):
-            core.residual(first, np.array([bad]), one, w, zeros, x, 1.0, x.copy(), None, 1)
+            core.residual(first, np.array([bad]), one, w, zeros, x, 1.0, x.copy(), one.copy(), 1)
     with pytest.raises(TypeError):
         packed.topk(w, zeros, np.ones((4, 2), np.float32).T, 4, False, *out, 1)
     with pytest.raises(TypeError):

@@ -258,6 +258,7 @@ def test_constant_columns_do_no_harm(cli: Cli) -> None:
         (("--components", "8", "--active", "9"), ["active", "(8)", "9"]),
         (("--max-rows", "0"), ["max_rows", "0"]),
         (("--split", "sentense"), ["split", "'sentense'", "did you mean 'sentence'"]),
+        (("--refine", "refitt"), ["refine", "'refitt'", "did you mean 'refit'"]),
         (("--componnts", "8"), ["--componnts", "--components"]),
         (("--previous", "no.lexicon"), ["no.lexicon"]),
     ],

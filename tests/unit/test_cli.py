@@ -323,6 +323,18 @@ def test_encode_vectors(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     cli("encode", learned, "new.npy", "--overwrite")
 
 
+@pytest.mark.parametrize("refine", ["none", "refit", "pursuit"])
+def test_learn_keeps_how_codes_are_refined(cli: Cli, refine: str) -> None:
+    np.save("x.npy", x := vectors())
+    cli("learn", "--vectors", "x.npy", "--refine", refine, "--no-baseline", "--quiet", *SMALL)
+    made = sc.load("x.lexicon")
+    assert made.info["refine"] == made.dictionary.refine == refine
+    wanted = made.dictionary.encode(x, refine=refine).to_scipy().toarray()
+    assert np.array_equal(made.codes.to_scipy().toarray(), wanted)
+    cli("encode", "x.lexicon", "x.npy", "--out", "new.npz")
+    assert np.array_equal(load_npz("new.npz").toarray(), wanted)
+
+
 def test_encode_vectors_from_a_table(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     x = np.random.default_rng(1).standard_normal((20, lex.info["d"])).astype(np.float32)
     pl.DataFrame(x, schema=[f"v{i}" for i in range(x.shape[1])]).write_parquet("x.parquet")

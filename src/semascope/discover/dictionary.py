@@ -130,10 +130,10 @@ class Dictionary:
         from semascope.kernels import LinearEncoder, pursue, refit
 
         k = min(self.n_active or 0, self.n_components)
-        atoms, bias = _tensor(self.atoms), _tensor(self.bias)
         if how == "pursuit":
-            plain = LinearEncoder(atoms, torch.zeros(len(atoms)))
-            return lambda part: pursue(plain, bias, part, k, min(k, _ROUNDS))
+            plain = LinearEncoder(_tensor(self.atoms), torch.zeros(self.n_components))
+            offset = _tensor(self.bias)
+            return lambda part: pursue(plain, offset, part, k, min(k, _ROUNDS))
         encoder = LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
         threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
 
@@ -143,6 +143,7 @@ class Dictionary:
             return encoder.threshold(part, threshold)
 
         if how == "refit":
+            atoms, bias = _tensor(self.atoms), _tensor(self.bias)
             return lambda part: refit(chosen(part), atoms, bias, part)
         return chosen
 

@@ -17,9 +17,8 @@ from torch import Tensor
 from semascope.core import ArtifactError, generator, load_tensors, save_tensors
 from semascope.discover.recipe import Recipe
 from semascope.kernels import LinearEncoder, SparseRows, Term, adam_step, add_noise, residual
+from semascope.kernels.training import NAMES
 from semascope.vectors import Shuffled
-
-_NAMES = ("encoder", "encoder_bias", "atoms", "bias")
 
 
 @dataclass
@@ -105,7 +104,7 @@ class State:
         groups: dict[str, dict[str, Tensor]] = {}
         for key in ("weights", "first", "second", "best"):
             groups[key] = {
-                name: torch.from_numpy(np.array(tensors[f"{key}.{name}"])) for name in _NAMES
+                name: torch.from_numpy(np.array(tensors[f"{key}.{name}"])) for name in NAMES
             }
         return cls(
             **groups,
@@ -259,7 +258,7 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
         weighted, lead_slopes, _ = residual(lead, w["atoms"], w["bias"], x, scale)
         terms.append(Term(lead, lead_slopes, weighted))
     if recipe.aux_coefficient > 0:
-        terms += _auxiliary(recipe, state, codes, seen, gradient * (len(x) / 2))
+        terms += _auxiliary(recipe, state, terms[0], seen)
     state.step += 1
     adam_step(
         state.linear,
@@ -282,14 +281,12 @@ def _noisy(recipe: Recipe, step: int, x: Tensor) -> Tensor:
     return add_noise(x, recipe.noise / math.sqrt(x.shape[1]), seed)
 
 
-def _auxiliary(
-    recipe: Recipe, state: State, codes: SparseRows, x: Tensor, error: Tensor
-) -> list[Term]:
+def _auxiliary(recipe: Recipe, state: State, main: Term, x: Tensor) -> list[Term]:
     """Return Gao et al.'s loss, in which dead latents reconstruct the remaining error."""
     if state.rows_seen - int(state.last_active.min()) <= recipe.dead_after:
         return []
     last_active = state.last_active.clone()
-    last_active[codes.latents[codes.values > 0]] = state.rows_seen
+    last_active[main.codes.latents[main.codes.values > 0]] = state.rows_seen
     dead = (state.rows_seen - last_active > recipe.dead_after).nonzero()[:, 0]
     if len(dead) == 0:
         return []
@@ -298,6 +295,7 @@ def _auxiliary(
     own = encoder.topk(x, min(len(dead), max(1, x.shape[1] // 2)))
     none = torch.zeros_like(w["bias"])
     scale = 2 * recipe.aux_coefficient / len(x)
-    gradient, slopes, _ = residual(own, w["atoms"][dead], none, -error, scale)
+    left = main.gradient * (-len(x) / 2)
+    gradient, slopes, _ = residual(own, w["atoms"][dead], none, left, scale)
     codes = SparseRows(own.offsets, dead[own.latents], own.values)
     return [Term(codes, slopes, gradient, moves_bias=False)]

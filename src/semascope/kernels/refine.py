@@ -105,17 +105,23 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
         return SparseRows(torch.arange(0, b * k, k), latents, values)
     wanted = x - bias
     left, latents = wanted, torch.zeros((b, 0), dtype=torch.int64)
-    values = torch.zeros((b, 0), dtype=x.dtype)
+    values, active = torch.zeros((b, 0), dtype=x.dtype), torch.zeros((b, 0), dtype=torch.bool)
+    used = torch.zeros((b, len(atoms)), dtype=torch.bool)
     for number in range(rounds):
         take = k * (number + 1) // rounds - k * number // rounds
-        scores = left @ atoms.T
-        scores.scatter_(1, latents, -torch.inf)
+        scores = (left @ atoms.T).masked_fill_(used, -torch.inf)
         best, more = torch.topk(scores, take, dim=1)
         latents = torch.cat([latents, more], 1)
-        # An atom that points away from what is left would only join at zero.
-        values = torch.cat([values, (best > 0) * torch.finfo(x.dtype).tiny], 1)
-        values = _solve(atoms, latents, values, values > 0, wanted)
+        # An atom that points away from what is left does not join now. One that the fit put to zero
+        # in an earlier round may come back.
+        active = torch.cat([active, best > 0], 1)
+        values = torch.cat([values, torch.zeros_like(best)], 1)
+        values = _solve(atoms, latents, values, active, wanted)
+        used[active.nonzero()[:, 0], latents[active]] = True
         left = wanted - (values[:, None, :] @ atoms[latents])[:, 0]
+    # What did not join stands for an atom that is not in use, so that all are different.
+    spare = used.to(torch.int8).argsort(dim=1, stable=True)[:, :k]
+    latents = torch.where(active, latents, spare.gather(1, ((~active).cumsum(1) - 1).clamp(min=0)))
     latents, order = latents.sort(dim=1)
     values = values.gather(1, order)
     return SparseRows(torch.arange(0, b * k, k), latents.reshape(-1), values.reshape(-1))

@@ -109,7 +109,7 @@ struct Kernels {
     void (*add_noise)(const float* x, std::int64_t n, float deviation, std::uint32_t seed,
                       float* out, int threads);
     // gradient = scale * (codes @ atoms + bias - x); slopes = gradient . atom on positive pairs;
-    // returns the sum of squares of the unscaled error. Any of gradient, slopes may be null.
+    // returns the sum of squares of the unscaled error.
     double (*residual)(const std::int64_t* first, const std::int64_t* latents, const float* values,
                        const float* atoms, const float* bias, const float* x, std::int64_t b,
                        std::int64_t d, float scale, float* gradient, float* slopes, int threads);

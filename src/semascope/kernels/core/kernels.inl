@@ -1,7 +1,6 @@
 // The kernels, written once with the compiler's vectors and compiled for each instruction set.
 // SEMASCOPE_ISA names the namespace.
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -1,12 +1,10 @@
 // Python's side of the kernels: shapes and addresses are checked here, values are not.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -191,17 +189,17 @@ void add_noise(const Matrix& x, float deviation, std::uint32_t seed, OutMatrix o
 
 double residual(const Index& first, const Index& latents, const Vector& values,
                 const Matrix& atoms, const Vector& bias, const Matrix& x, float scale,
-                OutMatrix gradient, std::optional<OutVector> slopes, int threads) {
+                OutMatrix gradient, OutVector slopes, int threads) {
     const auto b = static_cast<std::int64_t>(x.shape(0)), d = static_cast<std::int64_t>(x.shape(1));
     require(atoms.shape(1) == x.shape(1) && bias.size() == x.shape(1) &&
                 gradient.shape(0) == x.shape(0) && gradient.shape(1) == x.shape(1),
             "x, atoms, bias and gradient must have the same length of rows");
-    require(!slopes || slopes->size() == values.size(), "slopes must have one entry a pair");
+    require(slopes.size() == values.size(), "slopes must have one entry a pair");
     check_codes(first, latents, values.size(), b, static_cast<std::int64_t>(atoms.shape(0)));
     nb::gil_scoped_release free;
     return current->residual(first.data(), latents.data(), values.data(), atoms.data(),
                              bias.data(), x.data(), b, d, scale, gradient.data(),
-                             slopes ? slopes->data() : nullptr, threads);
+                             slopes.data(), threads);
 }
 
 using PyTerm = std::tuple<Index, Index, Vector, Vector, Matrix, bool>;
@@ -285,5 +283,5 @@ NB_MODULE(_core, m) {
           as("x"), "threads"_a);
     m.def("add_noise", &add_noise, as("x"), "deviation"_a, "seed"_a, as("out"), "threads"_a);
     m.def("residual", &residual, as("first"), as("latents"), as("values"), as("atoms"),
-          as("bias"), as("x"), "scale"_a, as("gradient"), as("slopes").none(), "threads"_a);
+          as("bias"), as("x"), "scale"_a, as("gradient"), as("slopes"), "threads"_a);
 }

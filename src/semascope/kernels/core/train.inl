@@ -30,11 +30,9 @@ double residual(const int64_t* first, const int64_t* latents, const float* value
     const int64_t blocks = (b + size - 1) / size;
     std::vector<double> parts(blocks, 0.0);
     parallel_for(static_cast<int>(blocks), threads, [&](int at) {
-        thread_local std::vector<float> own;
-        own.resize(d);
         for (int64_t r = at * size; r < std::min<int64_t>((at + 1) * size, b); ++r) {
             const int64_t from = first[r], to = first[r + 1];
-            float* g = gradient ? gradient + r * d : own.data();
+            float* g = gradient + r * d;
             const float* row = x + r * d;
             float error = 0;
             int64_t i = 0;
@@ -61,10 +59,8 @@ double residual(const int64_t* first, const int64_t* latents, const float* value
                 g[i] = s * scale;
             }
             parts[at] += static_cast<double>(error) + static_cast<double>(sum(squares));
-            if (slopes) {
-                for (int64_t q = from; q < to; ++q)
-                    slopes[q] = values[q] > 0 ? dot(g, atoms + latents[q] * d, d) : 0.0f;
-            }
+            for (int64_t q = from; q < to; ++q)
+                slopes[q] = values[q] > 0 ? dot(g, atoms + latents[q] * d, d) : 0.0f;
         }
     });
     return std::accumulate(parts.begin(), parts.end(), 0.0);
