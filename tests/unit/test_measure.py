@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.stats import norm
@@ -21,6 +21,7 @@ values = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
+@example([0.0] * 9, [0.0, -1.0])
 @given(values, values)
 def test_auroc_is_that_of_scikit_learn(positive: list[float], negative: list[float]) -> None:
     value, low, high = auroc_interval(positive, negative, resamples=50)

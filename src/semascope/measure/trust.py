@@ -170,7 +170,9 @@ def auroc_interval(
     random = generator(seed, "bootstrap")
     left = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples) / len(a)
     right = random.multinomial(len(b), np.full(len(b), 1 / len(b)), size=resamples) / len(b)
-    low, high = np.quantile(np.einsum("rj,rj->r", left @ wins, right), [0.025, 0.975])
+    # Shares of rows that add up to 1 but for rounding would let an end pass 1 by as much.
+    draws = np.clip(np.einsum("rj,rj->r", left @ wins, right), 0, 1)
+    low, high = np.quantile(draws, [0.025, 0.975])
     return float(wins.mean()), float(low), float(high)
 
 
