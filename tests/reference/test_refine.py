@@ -154,7 +154,7 @@ def test_pursuit_finds_planted_codes() -> None:
 
 def test_refinement_is_kept_and_can_be_overruled() -> None:
     x, _ = planted(600)
-    sae = TopKSAE(60, 4, max_rows=10_000, refine="pursuit", random_state=0).fit(x)
+    sae = TopKSAE(60, 4, max_rows=10_000, refine="pursuit", pursuit_share=0, random_state=0).fit(x)
     assert np.array_equal(
         sae.transform(x).toarray(), sae.dictionary_.encode(x, refine="pursuit").to_scipy().toarray()
     )

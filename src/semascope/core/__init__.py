@@ -23,6 +23,7 @@ from semascope.core.files import (
     write_checksums,
     write_json,
 )
+from semascope.core.interrupt import interruptible
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
@@ -41,6 +42,7 @@ __all__ = [
     "auroc",
     "did_you_mean",
     "generator",
+    "interruptible",
     "listed",
     "load_tensors",
     "new_folder",

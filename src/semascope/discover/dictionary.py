@@ -29,9 +29,6 @@ Form = Literal["linear-topk", "linear-threshold"]
 Refine = Literal["none", "refit", "pursuit"]
 REFINEMENTS: tuple[Refine, ...] = ("none", "refit", "pursuit")
 
-# Rounds of pursuit: each costs a product with all atoms, and the first few bring most.
-_ROUNDS = 4
-
 # Rows encoded at a time; fewer where torch's way writes their scores (rows x atoms) down.
 _BLOCK, _SCORE_BYTES = 4096, 64 << 20
 
@@ -127,13 +124,13 @@ class Dictionary:
         """Return what turns a block of rows into codes."""
         import torch
 
-        from semascope.kernels import LinearEncoder, pursue, refit
+        from semascope.kernels import LinearEncoder, default_rounds, pursue, refit
 
         k = min(self.n_active or 0, self.n_components)
         if how == "pursuit":
             plain = LinearEncoder(_tensor(self.atoms), torch.zeros(self.n_components))
             offset = _tensor(self.bias)
-            return lambda part: pursue(plain, offset, part, k, min(k, _ROUNDS))
+            return lambda part: pursue(plain, offset, part, k, default_rounds(k))
         encoder = LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
         threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from semascope.core import InputError, generator
+from semascope.core import InputError, generator, listed
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.recipe import Recipe
 from semascope.discover.sizes import check_sizes
 from semascope.discover.start import first_atoms, first_scale
-from semascope.discover.trainer import State, fvu, step, train
+from semascope.discover.state import State, load_states
+from semascope.discover.trainer import fvu, step, train
 from semascope.kernels import scores
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
 
@@ -101,24 +102,75 @@ def fit_dictionary(
     InputError
         If there are fewer rows than atoms, or all rows are equal.
     """
+    return fit_dictionaries(
+        source,
+        [recipe],
+        index=index,
+        validation_fraction=validation_fraction,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        on_step=on_step,
+    )[0]
+
+
+def fit_dictionaries(
+    source: VectorSource,
+    recipes: Sequence[Recipe],
+    *,
+    index: npt.NDArray[np.int64] | None = None,
+    validation_fraction: float = 0.05,
+    checkpoint: Path | None = None,
+    checkpoint_every: float = 60.0,
+    on_step: Callable[[int, float], None] = lambda rows, fvu: None,
+) -> list[Fit]:
+    """Learn several dictionaries from the same batches, so that rows are read only once.
+
+    The first recipe's seed gives the held-out rows and the order of the others. Each dictionary is
+    the one that `fit_dictionary` learns alone with that order. The parameters are those of
+    `fit_dictionary`; one checkpoint holds all dictionaries.
+
+    Raises
+    ------
+    InputError
+        If there are fewer rows than atoms, all rows are equal, or batch sizes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import Recipe, fit_dictionaries
+    >>> from semascope.vectors import as_source
+    >>> rows = as_source(np.random.default_rng(0).standard_normal((200, 8)))
+    >>> fits = fit_dictionaries(rows, [Recipe(m, 2, max_rows=2000) for m in (16, 32)])
+    >>> [fit.dictionary.n_components for fit in fits]
+    [16, 32]
+    """
     if not 0 <= validation_fraction < 1:
         raise InputError(
             f"validation_fraction must be from 0 to below 1, got {validation_fraction}"
         )
+    if not recipes:
+        raise InputError("there is no dictionary to learn: give at least one recipe")
+    sizes = {recipe.batch_size for recipe in recipes}
+    if len(sizes) > 1:
+        raise InputError(
+            f"dictionaries learned together share their batches, and here batch_size is "
+            f"{listed(map(str, sorted(sizes)))}; choose one"
+        )
     rows = np.arange(source.shape[0]) if index is None else index
-    check_sizes(len(rows), recipe.n_components, recipe.n_active)
+    for recipe in recipes:
+        check_sizes(len(rows), recipe.n_components, recipe.n_active)
     centre, scale = _centre(source, rows)
-    held, kept = _held_out(rows, recipe.seed, validation_fraction)
+    seed = recipes[0].seed
+    held, kept = _held_out(rows, seed, validation_fraction)
     held_out = _prepare(source.take(held), centre, scale)
-    data = Shuffled(source, kept, recipe.batch_size, recipe.seed)
-    print_ = _fingerprint(recipe, centre, scale, len(rows))
+    data = Shuffled(source, kept, recipes[0].batch_size, seed)
+    print_ = _fingerprint(recipes, centre, scale, len(rows))
     if checkpoint is not None and checkpoint.exists():
-        state = State.load(checkpoint, print_)
+        states = load_states(checkpoint, print_)
     else:
-        state = _start(recipe, source, kept, centre, scale)
+        states = [_start(recipe, source, kept, centre, scale) for recipe in recipes]
     train(
-        recipe,
-        state,
+        list(zip(recipes, states, strict=True)),
         data,
         held_out,
         lambda batch: _prepare(batch, centre, scale),
@@ -127,8 +179,10 @@ def fit_dictionary(
         fingerprint=print_,
         on_step=on_step,
     )
-    dictionary = fold(recipe, state.best, centre, scale, held_out)
-    return Fit(dictionary, recipe, state, centre, scale)
+    return [
+        Fit(fold(recipe, state.best, centre, scale, held_out), recipe, state, centre, scale)
+        for recipe, state in zip(recipes, states, strict=True)
+    ]
 
 
 def fit_more(source: VectorSource, start: Fit | Recipe) -> Fit:
@@ -233,6 +287,6 @@ def _prepare(rows: Float32Array, centre: Tensor, scale: float) -> Tensor:
     return (torch.from_numpy(np.ascontiguousarray(rows)) - centre) / scale
 
 
-def _fingerprint(recipe: Recipe, centre: Tensor, scale: float, n: int) -> str:
-    facts = [asdict(recipe), centre.tolist(), scale, n]
+def _fingerprint(recipes: Sequence[Recipe], centre: Tensor, scale: float, n: int) -> str:
+    facts = [[asdict(recipe) for recipe in recipes], centre.tolist(), scale, n]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()

@@ -1,12 +1,10 @@
-"""One trainer for every sparse autoencoder: schedule, dead latents, early stop, exact resume."""
+"""One trainer for every sparse autoencoder: schedule, dead latents, early stop, refined codes."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,107 +12,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from semascope.core import ArtifactError, generator, load_tensors, save_tensors
+from semascope.core import generator, interruptible
 from semascope.discover.recipe import Recipe
-from semascope.kernels import LinearEncoder, SparseRows, Term, adam_step, add_noise, residual
-from semascope.kernels.training import NAMES
+from semascope.discover.state import State, save_states
+from semascope.kernels import (
+    LinearEncoder,
+    SparseRows,
+    Term,
+    adam_step,
+    add_noise,
+    default_rounds,
+    pursue,
+    residual,
+)
 from semascope.vectors import Shuffled
 
-
-@dataclass
-class State:
-    """Everything that training carries from one step to the next.
-
-    Parameters
-    ----------
-    weights : dict of str to Tensor
-        ``encoder`` (m, d), ``encoder_bias`` (m,), ``atoms`` (m, d), ``bias`` (d,).
-    first, second : dict of str to Tensor
-        Adam's moments.
-    best : dict of str to Tensor
-        The weights with the lowest held-out FVU so far.
-    last_active : int64 Tensor of shape (m,)
-        Rows seen when each latent was last active.
-    step, rows_seen : int
-        Progress.
-    best_fvu : float
-        Held-out FVU of `best`.
-    waiting : int
-        Evaluations in a row that were worse than the best.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from semascope.discover import State
-    >>> State.start(torch.eye(2), torch.zeros(2)).step
-    0
-    """
-
-    weights: dict[str, Tensor]
-    first: dict[str, Tensor]
-    second: dict[str, Tensor]
-    best: dict[str, Tensor]
-    last_active: Tensor
-    step: int = 0
-    rows_seen: int = 0
-    best_fvu: float = math.inf
-    waiting: int = 0
-    history: list[tuple[int, float]] = field(default_factory=list)
-
-    @cached_property
-    def linear(self) -> LinearEncoder:
-        """The encoder's weights, laid out for selection; follows them."""
-        return LinearEncoder(self.weights["encoder"], self.weights["encoder_bias"])
-
-    @classmethod
-    def start(cls, atoms: Tensor, bias: Tensor, scale: float = 1.0) -> State:
-        """Begin from unit-norm atoms: the encoder is their transpose, scaled."""
-        weights = {
-            "encoder": atoms * scale,
-            "encoder_bias": torch.zeros(len(atoms)),
-            "atoms": atoms.clone(),
-            "bias": bias.clone(),
-        }
-        zeros = {name: torch.zeros_like(w) for name, w in weights.items()}
-        again = {name: torch.zeros_like(w) for name, w in weights.items()}
-        best = {name: w.clone() for name, w in weights.items()}
-        return cls(weights, zeros, again, best, torch.zeros(len(atoms), dtype=torch.int64))
-
-    def save(self, path: Path, fingerprint: str) -> None:
-        """Write a checkpoint from which training goes on exactly."""
-        tensors = {"last_active": self.last_active.numpy()}
-        for group in ("weights", "first", "second", "best"):
-            for name, tensor in getattr(self, group).items():
-                tensors[f"{group}.{name}"] = tensor.numpy()
-        tensors["history"] = np.array(self.history, dtype=np.float64).reshape(-1, 2)
-        tensors["best_fvu"] = np.array([self.best_fvu])
-        counts = {"step": self.step, "rows_seen": self.rows_seen, "waiting": self.waiting}
-        metadata = {"kind": "training", "fingerprint": fingerprint}
-        save_tensors(path, tensors, metadata | {k: str(v) for k, v in counts.items()})
-
-    @classmethod
-    def load(cls, path: Path, fingerprint: str) -> State:
-        """Read a checkpoint; it must come from the same recipe and data."""
-        tensors, metadata = load_tensors(path)
-        if metadata.get("fingerprint") != fingerprint:
-            raise ArtifactError(
-                f"the checkpoint {path} belongs to another run (other data, parameters or seed); "
-                "remove it or restore the parameters"
-            )
-        groups: dict[str, dict[str, Tensor]] = {}
-        for key in ("weights", "first", "second", "best"):
-            groups[key] = {
-                name: torch.from_numpy(np.array(tensors[f"{key}.{name}"])) for name in NAMES
-            }
-        return cls(
-            **groups,
-            last_active=torch.from_numpy(np.array(tensors["last_active"])),
-            step=int(metadata["step"]),
-            rows_seen=int(metadata["rows_seen"]),
-            waiting=int(metadata["waiting"]),
-            best_fvu=float(tensors["best_fvu"][0]),
-            history=[(int(a), float(b)) for a, b in tensors["history"]],
-        )
+# Rounds of pursuit while training: two teach the atoms as much as more do, at half the time.
+_ROUNDS = 2
 
 
 def select(recipe: Recipe, encoder: LinearEncoder, x: Tensor) -> SparseRows:
@@ -138,6 +52,8 @@ def select(recipe: Recipe, encoder: LinearEncoder, x: Tensor) -> SparseRows:
 def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     """Return the fraction of variance unexplained on rows (n, d) that have mean 0.
 
+    Codes are the encoder's own, or pursued ones if training knows of these.
+
     Examples
     --------
     >>> import torch
@@ -147,16 +63,26 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     >>> fvu(Recipe(2, 2), state.weights, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     0.0
     """
-    encoder, error = LinearEncoder(weights["encoder"], weights["encoder_bias"]), 0.0
+    atoms, bias, error = weights["atoms"], weights["bias"], 0.0
+    k = recipe.n_active
+    pursued = recipe.pursuit_share > 0
+    encoder = (
+        LinearEncoder(atoms, torch.zeros(len(atoms)))
+        if pursued
+        else LinearEncoder(weights["encoder"], weights["encoder_bias"])
+    )
     for part in torch.split(x, recipe.batch_size):
-        codes = select(recipe, encoder, part)
-        error += residual(codes, weights["atoms"], weights["bias"], part)[2]
+        codes = (
+            pursue(encoder, bias, part, k, default_rounds(k))
+            if pursued
+            else select(recipe, encoder, part)
+        )
+        error += residual(codes, atoms, bias, part)[2]
     return error / float(x.square().sum())
 
 
 def train(
-    recipe: Recipe,
-    state: State,
+    runs: Sequence[tuple[Recipe, State]],
     data: Shuffled,
     held_out: Tensor,
     prepare: Callable[[npt.NDArray[np.float32]], Tensor],
@@ -165,15 +91,14 @@ def train(
     checkpoint_every: float = 60.0,
     fingerprint: str = "",
     on_step: Callable[[int, float], None] = lambda rows, fvu: None,
-) -> State:
-    """Train until the budget of rows is used up or the held-out FVU no longer falls.
+) -> None:
+    """Train until the budgets of rows are used up or the held-out FVU no longer falls.
 
     Parameters
     ----------
-    recipe : Recipe
-        What to do.
-    state : State
-        Where to begin; changed in place.
+    runs : sequence of (Recipe, State)
+        Dictionaries that learn from the same batches: what to do, and where to begin; the states
+        are changed in place and end with the best weights in ``best``.
     data : Shuffled
         Training rows.
     held_out : Tensor of shape (n, d)
@@ -181,40 +106,60 @@ def train(
     prepare : callable
         Centres and scales a batch.
     checkpoint : Path, optional
-        Where to save the state, every `checkpoint_every` seconds and at the end.
+        Where to save the states, every `checkpoint_every` seconds, on Ctrl-C and at the end.
     on_step : callable
-        Told the rows of each step and the latest held-out FVU.
+        Told the rows of each step and the lowest of the latest held-out FVUs.
 
-    Returns
-    -------
-    State
-        The state, with the best weights in ``best``.
+    Raises
+    ------
+    KeyboardInterrupt
+        After the step in which Ctrl-C was pressed, and its checkpoint.
     """
-    steps = max(1, math.ceil(recipe.max_rows / recipe.batch_size))
+    saved = time.monotonic()
+    with interruptible() as asked:
+        while any(_goes_on(recipe, state) for recipe, state in runs):
+            epoch, skip = divmod(max(state.step for _, state in runs), len(data))
+            for batch in data.epoch(epoch, skip):
+                x = prepare(batch)
+                for recipe, state in runs:
+                    if _goes_on(recipe, state):
+                        _advance(recipe, state, x, held_out, len(data.index))
+                on_step(
+                    len(batch),
+                    min((s.history[-1][1] for _, s in runs if s.history), default=math.inf),
+                )
+                stop = asked()
+                due = time.monotonic() - saved > checkpoint_every
+                if checkpoint is not None and (stop or due):
+                    save_states(checkpoint, [state for _, state in runs], fingerprint)
+                    saved = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+                if not any(_goes_on(recipe, state) for recipe, state in runs):
+                    break
+    if checkpoint is not None:
+        save_states(checkpoint, [state for _, state in runs], fingerprint)
+
+
+def _steps(recipe: Recipe) -> int:
+    return max(1, math.ceil(recipe.max_rows / recipe.batch_size))
+
+
+def _goes_on(recipe: Recipe, state: State) -> bool:
+    waiting = recipe.patience == 0 or state.waiting < recipe.patience
+    return waiting and state.step < _steps(recipe)
+
+
+def _advance(recipe: Recipe, state: State, x: Tensor, held_out: Tensor, n: int) -> None:
+    """Take the next step of the schedule, and evaluate if it is time to."""
+    steps = _steps(recipe)
+    pursued = state.step >= steps * (1 - recipe.pursuit_share)
+    step(recipe, state, x, _rate(recipe, state.step, steps), pursued=pursued)
     # Some 40 evaluations, but so far apart that they cost few per cent of the time.
     rows_between = max(recipe.max_rows // 40, 20 * len(held_out))
-    every = max(1, min(rows_between, len(data.index) * 8) // recipe.batch_size)
-    saved = time.monotonic()
-    last = state.history[-1][1] if state.history else math.inf
-    while state.step < steps and not _stopped(recipe, state):
-        epoch, skip = divmod(state.step, len(data))
-        for batch in data.epoch(epoch, skip):
-            step(recipe, state, prepare(batch), _rate(recipe, state.step, steps))
-            if state.step % every == 0 or state.step == steps:
-                last = _evaluate(recipe, state, held_out)
-            on_step(len(batch), last)
-            if state.step >= steps or _stopped(recipe, state):
-                break
-            if checkpoint is not None and time.monotonic() - saved > checkpoint_every:
-                state.save(checkpoint, fingerprint)
-                saved = time.monotonic()
-    if checkpoint is not None:
-        state.save(checkpoint, fingerprint)
-    return state
-
-
-def _stopped(recipe: Recipe, state: State) -> bool:
-    return recipe.patience > 0 and state.waiting >= recipe.patience
+    every = max(1, min(rows_between, n * 8) // recipe.batch_size)
+    if state.step % every == 0 or state.step == steps:
+        _evaluate(recipe, state, held_out)
 
 
 def _rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -222,19 +167,23 @@ def _rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.learning_rate * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)
 
 
-def _evaluate(recipe: Recipe, state: State, held_out: Tensor) -> float:
+def _evaluate(recipe: Recipe, state: State, held_out: Tensor) -> None:
     now = fvu(recipe, state.weights, held_out)
     state.history.append((state.rows_seen, now))
     # A plateau is no reason to stop, it ends when the learning rate falls. Overfitting is one.
     state.waiting = 0 if now < state.best_fvu * 1.01 else state.waiting + 1
     if now < state.best_fvu:
         state.best_fvu = now
-        state.best = {name: w.clone() for name, w in state.weights.items()}
-    return now
+        for name, w in state.weights.items():
+            state.best[name].copy_(w)
 
 
-def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
+def step(recipe: Recipe, state: State, x: Tensor, rate: float, *, pursued: bool = False) -> None:
     """Take one step of gradient descent on a prepared batch (b, d), in place.
+
+    With `pursued`, the atoms also learn from pursued codes: at the best codes, the gradient of the
+    error by the atoms is the one with these codes held fixed (Mairal et al., "Online learning for
+    matrix factorization and sparse coding", 2010). The encoder learns from its own codes alone.
 
     Examples
     --------
@@ -252,6 +201,11 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float) -> None:
     gradient, slopes, _ = residual(codes, w["atoms"], w["bias"], x, 2 / len(x))
     terms = [Term(codes, slopes, gradient)]
     state.rows_seen += len(x)
+    if pursued:
+        k, plain = recipe.n_active, LinearEncoder(w["atoms"], torch.zeros(len(w["atoms"])))
+        better = pursue(plain, w["bias"], seen, k, min(k, _ROUNDS))
+        gradient, slopes, _ = residual(better, w["atoms"], w["bias"], x, 2 / len(x))
+        terms.append(Term(better, torch.zeros_like(slopes), gradient))
     if recipe.lead_coefficient > 0:
         lead = state.linear.topk(seen, 1)
         scale = 2 * recipe.lead_coefficient / len(x)

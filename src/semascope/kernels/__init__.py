@@ -11,7 +11,7 @@ from semascope.kernels.ops import (
     select_topk,
     weight_gradients,
 )
-from semascope.kernels.refine import pursue, refit
+from semascope.kernels.refine import default_rounds, pursue, refit
 from semascope.kernels.training import Term, adam_step, add_noise, residual
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "add_noise",
     "code_gradients",
     "decode",
+    "default_rounds",
     "pursue",
     "refit",
     "residual",

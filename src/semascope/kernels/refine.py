@@ -15,6 +15,18 @@ _SWEEPS = 50
 _TOLERANCE = 1e-4
 
 
+def default_rounds(k: int) -> int:
+    """Return the rounds of pursuit for `k` atoms a row: each costs a product with all atoms.
+
+    Examples
+    --------
+    >>> from semascope.kernels import default_rounds
+    >>> default_rounds(2), default_rounds(32)
+    (2, 8)
+    """
+    return min(k, 8)
+
+
 def refit(codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor) -> SparseRows:
     """Fit each row anew on its own active atoms, by non-negative least squares.
 

@@ -202,6 +202,7 @@ class _Run:
                 n_components=r.components,
                 n_active=r.active,
                 max_rows=r.max_rows,
+                refine=r.refine,
                 seed=r.seed,
             )
             with progress("discover", recipe.max_rows, "rows", show=r.progress) as bar:

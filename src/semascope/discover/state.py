@@ -1,0 +1,140 @@
+"""What training carries from one step to the next, in memory and on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from semascope.core import ArtifactError, load_tensors, save_tensors
+from semascope.kernels import LinearEncoder
+from semascope.kernels.training import NAMES
+
+_GROUPS = ("weights", "first", "second", "best")
+
+
+@dataclass
+class State:
+    """Everything that training carries from one step to the next.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        ``encoder`` (m, d), ``encoder_bias`` (m,), ``atoms`` (m, d), ``bias`` (d,).
+    first, second : dict of str to Tensor
+        Adam's moments.
+    best : dict of str to Tensor
+        The weights with the lowest held-out FVU so far.
+    last_active : int64 Tensor of shape (m,)
+        Rows seen when each latent was last active.
+    step, rows_seen : int
+        Progress.
+    best_fvu : float
+        Held-out FVU of `best`.
+    waiting : int
+        Evaluations in a row that were worse than the best.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from semascope.discover import State
+    >>> State.start(torch.eye(2), torch.zeros(2)).step
+    0
+    """
+
+    weights: dict[str, Tensor]
+    first: dict[str, Tensor]
+    second: dict[str, Tensor]
+    best: dict[str, Tensor]
+    last_active: Tensor
+    step: int = 0
+    rows_seen: int = 0
+    best_fvu: float = math.inf
+    waiting: int = 0
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    @cached_property
+    def linear(self) -> LinearEncoder:
+        """The encoder's weights, laid out for selection; follows them."""
+        return LinearEncoder(self.weights["encoder"], self.weights["encoder_bias"])
+
+    @classmethod
+    def start(cls, atoms: Tensor, bias: Tensor, scale: float = 1.0) -> State:
+        """Begin from unit-norm atoms: the encoder is their transpose, scaled."""
+        weights = {
+            "encoder": atoms * scale,
+            "encoder_bias": torch.zeros(len(atoms)),
+            "atoms": atoms.clone(),
+            "bias": bias.clone(),
+        }
+        zeros = {name: torch.zeros_like(w) for name, w in weights.items()}
+        again = {name: torch.zeros_like(w) for name, w in weights.items()}
+        best = {name: w.clone() for name, w in weights.items()}
+        return cls(weights, zeros, again, best, torch.zeros(len(atoms), dtype=torch.int64))
+
+
+def save_states(path: Path, states: Sequence[State], fingerprint: str) -> None:
+    """Write one checkpoint of all dictionaries in training, from which it goes on exactly.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from semascope.discover.state import State, load_states, save_states
+    >>> save_states(Path("a.safetensors"), [State.start(torch.eye(2), torch.zeros(2))], "this run")
+    >>> load_states(Path("a.safetensors"), "this run")[0].step
+    0
+    """
+    tensors: dict[str, npt.NDArray[np.generic]] = {}
+    for number, state in enumerate(states):
+        for group in _GROUPS:
+            for name, tensor in getattr(state, group).items():
+                tensors[f"{number}.{group}.{name}"] = tensor.numpy()
+        tensors[f"{number}.last_active"] = state.last_active.numpy()
+        tensors[f"{number}.history"] = np.array(state.history, dtype=np.float64).reshape(-1, 2)
+        tensors[f"{number}.best_fvu"] = np.array([state.best_fvu])
+        tensors[f"{number}.counts"] = np.array([state.step, state.rows_seen, state.waiting])
+    metadata = {"kind": "training", "fingerprint": fingerprint, "states": str(len(states))}
+    save_tensors(path, tensors, metadata)
+
+
+def load_states(path: Path, fingerprint: str) -> list[State]:
+    """Read a checkpoint; it must come from the same recipes and data.
+
+    Raises
+    ------
+    ArtifactError
+        If it comes from others.
+    """
+    tensors, metadata = load_tensors(path)
+    if metadata.get("fingerprint") != fingerprint:
+        raise ArtifactError(
+            f"the checkpoint {path} belongs to another run (other data, parameters or seed); "
+            "remove it or restore the parameters"
+        )
+
+    def read(name: str) -> Tensor:
+        return torch.from_numpy(np.array(tensors[name]))
+
+    states = []
+    for number in range(int(metadata["states"])):
+        step, rows_seen, waiting = tensors[f"{number}.counts"].tolist()
+        states.append(
+            State(
+                **{g: {name: read(f"{number}.{g}.{name}") for name in NAMES} for g in _GROUPS},
+                last_active=read(f"{number}.last_active"),
+                step=step,
+                rows_seen=rows_seen,
+                best_fvu=float(tensors[f"{number}.best_fvu"][0]),
+                waiting=waiting,
+                history=[(int(a), float(b)) for a, b in tensors[f"{number}.history"]],
+            )
+        )
+    return states
