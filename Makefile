@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format setup bench clean
+.PHONY: demo test check format setup bench sanitize clean
 
 demo: $(VENV)/ready
 	$(BIN)/semascope demo
@@ -28,10 +28,13 @@ bench: $(VENV)/ready
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/quality.py --sizes 512x8 1024x16 --budget 1000000
 
+sanitize:
+	PYTHON=$(PYTHON) tests/sanitize.sh
+
 $(VENV)/ready: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/semascope/kernels/core/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .sanitize demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

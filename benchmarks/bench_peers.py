@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench_data import CACHE, ROOT
+from bench_data import CACHE
 
 RUNNERS = Path(__file__).resolve().parent / "peers"
 TORCH = "torch==2.13.0"
@@ -159,8 +159,8 @@ def train(
         "HF_HUB_OFFLINE": "1",
         "WANDB_MODE": "disabled",
     }
-    if not PEERS[name].installs:
-        environment["PYTHONPATH"] = str(ROOT / "src")
+    if "kernels" in config:
+        environment["SEMASCOPE_KERNELS"] = config["kernels"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise RuntimeError(f"{name} failed on {config}:\n{done.stderr[-2000:]}")

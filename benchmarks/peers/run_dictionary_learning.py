@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from _common import Encode, Job, Sparse, run
+from dictionary_learning.trainers.batch_top_k import BatchTopKSAE, BatchTopKTrainer
 from dictionary_learning.trainers.top_k import AutoEncoderTopK, TopKTrainer
 from dictionary_learning.training import trainSAE
 
@@ -36,7 +37,9 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``trainSAE`` and return the coder it saved."""
     threshold = job.get("dead_threshold", None)
 
-    class Trainer(TopKTrainer):
+    batch = job.get("batch_topk", False)
+
+    class Trainer(BatchTopKTrainer if batch else TopKTrainer):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             # Fixed at ten million rows in the package, which no small data set reaches.
@@ -61,6 +64,9 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
         "seed": job.seed,
         "device": "cpu",
     }
+    if batch:
+        # The threshold of inference is followed from then on; by default from step 1000.
+        config["threshold_start_step"] = job.steps // 2
     with tempfile.TemporaryDirectory() as folder:
         trainSAE(
             data=_Data(x, job, normalise),
@@ -70,7 +76,8 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
             normalize_activations=normalise,
             device="cpu",
         )
-        sae = AutoEncoderTopK.from_pretrained(str(Path(folder) / "trainer_0" / "ae.pt"))
+        kind = BatchTopKSAE if batch else AutoEncoderTopK
+        sae = kind.from_pretrained(str(Path(folder) / "trainer_0" / "ae.pt"))
     sae.eval()
 
     def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -21,7 +21,7 @@ _vision = types.ModuleType("torchvision")
 _vision.transforms = types.ModuleType("torchvision.transforms")  # type: ignore[attr-defined]
 sys.modules["torchvision"] = _vision
 
-from overcomplete.sae import CosineScheduler, TopKSAE, train_sae  # noqa: E402
+from overcomplete.sae import BatchTopKSAE, CosineScheduler, TopKSAE, train_sae  # noqa: E402
 from overcomplete.sae.losses import top_k_auxiliary_loss  # noqa: E402
 
 
@@ -42,7 +42,11 @@ def _mse(x: Tensor, x_hat: Tensor, pre: Tensor, codes: Tensor, atoms: Tensor) ->
 def fit(x: Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``train_sae`` and return the trained coder."""
     options = {"use_multiplier": True} if job.get("multiplier", False) else {}
-    sae = TopKSAE(x.shape[1], nb_concepts=job.m, top_k=job.k, dictionary_params=options)
+    # Its batch top-k counts the active pairs of the whole batch.
+    kind, k = (
+        (BatchTopKSAE, job.k * job.batch) if job.get("batch_topk", False) else (TopKSAE, job.k)
+    )
+    sae = kind(x.shape[1], nb_concepts=job.m, top_k=k, dictionary_params=options)
     if job.get("tied_init", False):
         sae = sae.untied(bias=True)
     lr = job.get("lr", 5e-4)

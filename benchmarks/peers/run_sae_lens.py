@@ -12,15 +12,23 @@ from collections.abc import Iterator
 
 import torch
 from _common import Encode, Job, Sparse, run
-from sae_lens import TopKTrainingSAE, TopKTrainingSAEConfig
+from sae_lens import (
+    BatchTopKTrainingSAE,
+    BatchTopKTrainingSAEConfig,
+    TopKTrainingSAE,
+    TopKTrainingSAEConfig,
+)
 from sae_lens.config import LoggingConfig, SAETrainerConfig
 from sae_lens.training.sae_trainer import SAETrainer
 
 
 def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``SAETrainer.fit`` and return the trained coder."""
-    sae = TopKTrainingSAE(
-        TopKTrainingSAEConfig(
+    kind, sizes = TopKTrainingSAE, TopKTrainingSAEConfig
+    if job.get("batch_topk", False):
+        kind, sizes = BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+    sae = kind(
+        sizes(
             d_in=x.shape[1],
             d_sae=job.m,
             k=job.k,
@@ -36,6 +44,7 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
         train_batch_size_samples=job.batch,
         lr=lr,
         lr_end=lr,
+        autocast=job.get("autocast", False),
         lr_warm_up_steps=math.ceil(job.get("warmup", 0.0) * job.steps),
         lr_decay_steps=int(job.get("decay", 0.0) * job.steps),
         adam_beta1=job.get("beta1", 0.9),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from _common import Encode, Job, Sparse, run
 
-from semascope.discover import TopKSAE
+from semascope.discover import BatchTopKSAE, TopKSAE
 
 
 def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``TopKSAE.fit`` and return the trained coder."""
-    options = {key: value for key, value in job.config.items() if key != "batch"}
-    model = TopKSAE(
+    own = {"batch", "batch_topk", "kernels"}
+    options = {key: value for key, value in job.config.items() if key not in own}
+    kind = BatchTopKSAE if job.get("batch_topk", False) else TopKSAE
+    model = kind(
         n_components=job.m, n_active=job.k, random_state=job.seed, max_rows=job.budget, **options
     )
     model.fit(x.numpy())

@@ -64,7 +64,13 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
         options["dead_feature_threshold"] = job.config["dead_threshold"]
     with tempfile.TemporaryDirectory() as folder:
         cfg = TrainConfig(
-            SparseCoderConfig(num_latents=job.m, k=job.k, multi_topk=job.get("multi_topk", False)),
+            SparseCoderConfig(
+                num_latents=job.m,
+                k=job.k,
+                multi_topk=job.get("multi_topk", False),
+                # It has no batch top-k; the strongest of each of k groups is its fast selection.
+                activation="groupmax" if job.get("batch_topk", False) else "topk",
+            ),
             batch_size=1,
             optimizer=job.get("optimizer", "signum"),
             lr=job.get("lr", None),
