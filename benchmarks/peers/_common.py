@@ -25,6 +25,9 @@ Encode = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Sparse = Callable[[torch.Tensor], object]
 """Maps rows to codes in whatever sparse form the package is fastest at."""
 
+Atoms = Callable[[], np.ndarray]
+"""Returns the learned atoms (m, d)."""
+
 BLOCK = 2048
 
 
@@ -39,6 +42,7 @@ class Job:
     batch: int
     config: dict[str, Any]
     served: int = field(default=0)
+    atoms: Atoms | None = None
 
     @property
     def steps(self) -> int:
@@ -148,4 +152,7 @@ def run(fit: Callable[[torch.Tensor, Job], tuple[Encode, Sparse]]) -> None:
     }
     args.out.mkdir(parents=True, exist_ok=True)
     np.save(args.out / "recon.npy", recon / scale + shift)
+    if args.config.get("save_atoms", False):
+        assert job.atoms is not None
+        np.save(args.out / "atoms.npy", job.atoms())
     (args.out / "info.json").write_text(json.dumps(info, indent=1))

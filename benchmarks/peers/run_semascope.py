@@ -10,13 +10,14 @@ from semascope.discover import BatchTopKSAE, TopKSAE
 
 def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
     """Train with ``TopKSAE.fit`` and return the trained coder."""
-    own = {"batch", "batch_topk", "kernels"}
+    own = {"batch", "batch_topk", "kernels", "save_atoms"}
     options = {key: value for key, value in job.config.items() if key not in own}
     kind = BatchTopKSAE if job.get("batch_topk", False) else TopKSAE
     model = kind(
         n_components=job.m, n_active=job.k, random_state=job.seed, max_rows=job.budget, **options
     )
     model.fit(x.numpy())
+    job.atoms = lambda: model.atoms_
     # The class draws its own batches and may stop early, so it is asked how many rows it saw.
     job.served = model._fit.state.rows_seen
 

@@ -92,6 +92,7 @@ def fit(x: torch.Tensor, job: Job) -> tuple[Encode, Sparse]:
         if hasattr(optimizer, "eval"):
             optimizer.eval()
     sae.eval()
+    job.atoms = lambda: sae.W_dec.detach().numpy()
 
     def encode(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         top, where, _ = sae.encode(rows)
