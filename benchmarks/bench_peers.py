@@ -8,6 +8,7 @@ are run, and the best counts, so that no package loses for want of tuning.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench_data import CACHE
+from bench_data import CACHE, ROOT
 
 RUNNERS = Path(__file__).resolve().parent / "peers"
 TORCH = "torch==2.13.0"
@@ -42,6 +43,7 @@ _SAE_LENS = {"center": True, "warmup": 0.1, "decay": 0.8, "dead_window": 20}
 PEERS: dict[str, Peer] = {
     "semascope": Peer(
         "run_semascope.py",
+        ((TORCH, str(ROOT)),),
         configs={"default": {}, "refit": {"refine": "refit"}, "pursuit": {"refine": "pursuit"}},
     ),
     "sae-lens": Peer(
@@ -105,12 +107,12 @@ PEERS: dict[str, Peer] = {
 def _prepare(name: str) -> Path:
     """Return the interpreter of a package, building its environment when it is missing."""
     peer = PEERS[name]
-    if not peer.installs:
-        return Path(sys.executable)
     home = CACHE / name
     python = home / "bin" / "python"
     stamp = home / "installed.json"
     wanted = json.dumps(peer.installs)
+    if name == "semascope":
+        wanted += _fingerprint()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     print(f"building the environment of {name}", file=sys.stderr)
@@ -123,6 +125,16 @@ def _prepare(name: str) -> Path:
             raise RuntimeError(f"{name} could not be installed:\n{done.stderr[-2000:]}")
     stamp.write_text(wanted)
     return python
+
+
+def _fingerprint() -> str:
+    """Return a checksum of this package's source, so that a change is installed anew."""
+    files = [ROOT / "pyproject.toml", ROOT / "CMakeLists.txt", *sorted((ROOT / "src").rglob("*"))]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.is_file() and file.suffix in {".py", ".cpp", ".hpp", ".inl", ".toml", ".txt"}:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def train(
