@@ -118,7 +118,7 @@ def test_rows_count_as_slices(store: VectorStore, rows: np.ndarray, start: int, 
 @given(index=st.lists(st.integers(0, 49), max_size=80), block=st.integers(1, 5))
 def test_take_any_order(store: VectorStore, rows: np.ndarray, index: list[int], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "_BLOCK", block)
+        patch.setattr(arrays_module, "_SCATTERED", block)
         got = store.take(np.array(index, dtype=np.int64))
     assert got.dtype == np.float32
     assert np.array_equal(got, rows[index])

@@ -1,6 +1,15 @@
 """Arrays, codes, errors, artifact files, progress, random numbers, scores: what every room uses."""
 
-from semascope.core.arrays import FloatArray, as_vectors, release_pages, row_blocks
+from semascope.core.ahead import ahead
+from semascope.core.arrays import (
+    FloatArray,
+    as_vectors,
+    expect_rows,
+    gather,
+    is_mapped,
+    release_pages,
+    row_blocks,
+)
 from semascope.core.codes import Codes, write_codes
 from semascope.core.errors import (
     ArtifactError,
@@ -37,10 +46,14 @@ __all__ = [
     "Progress",
     "Score",
     "SemascopeError",
+    "ahead",
     "as_vectors",
     "auroc",
     "did_you_mean",
+    "expect_rows",
+    "gather",
     "generator",
+    "is_mapped",
     "listed",
     "load_tensors",
     "new_folder",

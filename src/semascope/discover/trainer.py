@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -196,9 +197,9 @@ def train(
     every = max(1, min(rows_between, len(data.index) * 8) // recipe.batch_size)
     saved = time.monotonic()
     last = state.history[-1][1] if state.history else math.inf
-    while state.step < steps and not _stopped(recipe, state):
-        epoch, skip = divmod(state.step, len(data))
-        for batch in data.epoch(epoch, skip):
+    end = state.step if _stopped(recipe, state) else steps
+    with closing(data.batches(state.step, end)) as batches:
+        for batch in batches:
             step(recipe, state, prepare(batch), _rate(recipe, state.step, steps))
             if state.step % every == 0 or state.step == steps:
                 last = _evaluate(recipe, state, held_out)

@@ -17,9 +17,9 @@ from semascope.core import (
     FloatArray,
     InputError,
     as_vectors,
+    gather,
     listed,
     new_folder,
-    release_pages,
     row_blocks,
     sha256,
 )
@@ -47,8 +47,6 @@ from semascope.vectors.source import Float32Array, Shuffled
 __all__ = ["VectorStore"]
 
 _SHARD_BYTES = 256 << 20
-# Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
-_BLOCK = 1024
 
 
 class VectorStore:
@@ -217,18 +215,20 @@ class VectorStore:
             raise InputError(
                 f"row {outside[0]} is outside of the {len(self):,} rows of {self.path}"
             )
-        # Shard by shard, so that one shard is mapped at a time and each is read front to back.
-        order = np.argsort(wanted, kind="stable")
-        ascending = wanted[order].astype(np.int64)
-        cuts = np.searchsorted(ascending, self._starts)
         out = np.empty((len(wanted), self.shape[1]), dtype=np.float32)
-        for number in np.flatnonzero(np.diff(cuts)).tolist():
-            array = self._mapped(number)
-            for start in range(cuts[number], cuts[number + 1], _BLOCK):
-                part = slice(start, min(start + _BLOCK, cuts[number + 1]))
-                out[order[part]] = array[ascending[part] - self._starts[number]]
-                release_pages(array)
+        order = np.argsort(wanted, kind="stable")
+        self.take_into(wanted[order].astype(np.int64), out, order)
         return out
+
+    def take_into(
+        self, index: npt.NDArray[np.int64], out: Float32Array, places: npt.NDArray[np.int64]
+    ) -> None:
+        """Copy the rows of an ascending index, which is not checked, to places of an array."""
+        # Shard by shard, so that one shard is mapped at a time and each is read front to back.
+        cuts = np.searchsorted(index, self._starts)
+        for number in np.flatnonzero(np.diff(cuts)).tolist():
+            part = slice(cuts[number], cuts[number + 1])
+            gather(self._mapped(number), index[part] - self._starts[number], out, places[part])
 
     def batches(
         self, batch_size: int, seed: int, epoch: int = 0, *, skip: int = 0
