@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import semascope
 from semascope.core import ArtifactError, InputError, as_vectors, release_pages
+from semascope.core import arrays as arrays_module
 from semascope.vectors import VectorSource, VectorStore, as_source, blocks, moments
 from semascope.vectors import shards as shards_module
 from semascope.vectors import store as store_module
@@ -178,7 +179,7 @@ def test_nothing_stays_resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         release_pages(array)
         within.append(mapped())
 
-    monkeypatch.setattr(store_module, "release_pages", release)
+    monkeypatch.setattr(arrays_module, "release_pages", release)
     for start in range(0, len(store), 1024):
         store.rows(start, start + 1024)
     store.take(np.arange(0, len(store), 2))

@@ -10,6 +10,7 @@ from semascope.core.arrays import (
     release_pages,
     row_blocks,
 )
+from semascope.core.code_store import CodeStore
 from semascope.core.codes import Codes, write_codes
 from semascope.core.errors import (
     ArtifactError,
@@ -32,13 +33,16 @@ from semascope.core.files import (
     write_checksums,
     write_json,
 )
+from semascope.core.locks import held
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
+from semascope.core.shards import ShardFile, check_content, check_size, damaged
 
 __all__ = [
     "SPLITS",
     "ArtifactError",
+    "CodeStore",
     "Codes",
     "FloatArray",
     "InputError",
@@ -46,13 +50,18 @@ __all__ = [
     "Progress",
     "Score",
     "SemascopeError",
+    "ShardFile",
     "ahead",
     "as_vectors",
     "auroc",
+    "check_content",
+    "check_size",
+    "damaged",
     "did_you_mean",
     "expect_rows",
     "gather",
     "generator",
+    "held",
     "is_mapped",
     "listed",
     "load_tensors",

@@ -4,6 +4,7 @@ from semascope.discover.dictionary import Dictionary, Refine, check_refine
 from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.discover.sae import BatchTopKSAE, TopKSAE
+from semascope.discover.shards import RowsToEncode, VectorRows, encode_rows
 from semascope.discover.sizes import check_sizes, default_sizes
 from semascope.discover.trainer import State
 
@@ -13,11 +14,14 @@ __all__ = [
     "Fit",
     "Recipe",
     "Refine",
+    "RowsToEncode",
     "State",
     "TopKSAE",
+    "VectorRows",
     "check_refine",
     "check_sizes",
     "default_sizes",
+    "encode_rows",
     "fit_dictionary",
     "fit_more",
     "fold",

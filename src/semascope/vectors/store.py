@@ -16,20 +16,19 @@ from semascope.core import (
     ArtifactError,
     FloatArray,
     InputError,
+    ShardFile,
     as_vectors,
+    check_content,
+    damaged,
     gather,
     listed,
     new_folder,
     row_blocks,
-    sha256,
 )
 from semascope.vectors.shards import (
     MANIFEST,
     Shard,
-    ShardFile,
     State,
-    check_size,
-    damaged,
     dtype_name,
     hash_of,
     locked,
@@ -276,13 +275,7 @@ class VectorStore:
         """Read every file and compare its checksum; raise `ArtifactError` for the first bad one."""
         for number, shard in enumerate(self._state.shards):
             for file in shard.files:
-                path = self.path / file.name
-                check_size(path, file)
-                if sha256(path) != file.sha256:
-                    raise ArtifactError(
-                        f"{path} was changed after it was written (checksum differs); "
-                        "restore it from a copy"
-                    )
+                check_content(self.path / file.name, file)
             self._mapped(number)
 
     def _mapped(self, number: int) -> FloatArray:
@@ -394,6 +387,6 @@ class VectorStore:
             if items is not None:
                 path = self.path / f"items-{number:05d}.parquet"
                 write_items(path, items.slice(start, len(part)))
-                described = ShardFile(path.name, path.stat().st_size, sha256(path))
+                described = ShardFile.of(path)
             shards.append(Shard(len(part), vectors, described))
         return shards
