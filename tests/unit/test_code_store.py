@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from semascope.core import ArtifactError, Codes, CodeStore, InputError, held
 from semascope.discover import Dictionary
 from semascope.discover import dictionary as dictionary_module
-from semascope.discover import shards as encode_module
+from semascope.discover import encode as encode_module
 from semascope.vectors import VectorStore, as_source
 
 DIMENSIONS, ATOMS, ROWS = 6, 16, 100

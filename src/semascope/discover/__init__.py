@@ -1,10 +1,10 @@
 """Learn dictionaries from vectors: estimators, one trainer, one inference form."""
 
 from semascope.discover.dictionary import Dictionary, Refine, check_refine
+from semascope.discover.encode import RowsToEncode, VectorRows, encode_rows
 from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.discover.sae import BatchTopKSAE, TopKSAE
-from semascope.discover.shards import RowsToEncode, VectorRows, encode_rows
 from semascope.discover.sizes import check_sizes, default_sizes
 from semascope.discover.trainer import State
 

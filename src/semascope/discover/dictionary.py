@@ -267,7 +267,7 @@ class Dictionary:
         >>> dictionary.encode_to("two.codes", [[1.0, 3.0], [2.0, 1.0]]).shape
         (2, 2)
         """
-        from semascope.discover.shards import VectorRows, encode_rows
+        from semascope.discover.encode import VectorRows, encode_rows
 
         rows = VectorRows(self.source_of(x))
         return encode_rows(

@@ -50,7 +50,7 @@ class VectorRows:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.discover.shards import VectorRows
+    >>> from semascope.discover.encode import VectorRows
     >>> from semascope.vectors import as_source
     >>> len(VectorRows(as_source(np.ones((3, 2)))))
     3
@@ -128,7 +128,7 @@ def encode_rows(
     >>> import numpy as np
     >>> from pathlib import Path
     >>> from semascope.discover import Dictionary
-    >>> from semascope.discover.shards import VectorRows, encode_rows
+    >>> from semascope.discover.encode import VectorRows, encode_rows
     >>> from semascope.vectors import as_source
     >>> eye, zero = np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
     >>> dictionary = Dictionary(eye, zero, eye, zero, n_active=1)
