@@ -26,6 +26,7 @@ bench: $(VENV)/ready
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/encoding.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/quality.py --sizes 512x8 1024x16 --budget 1000000
 
 $(VENV)/ready: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/semascope/kernels/core/*)
