@@ -523,6 +523,7 @@ def test_every_cut_of_the_manifest_is_refused(store: VectorStore) -> None:
 
 APPENDER = textwrap.dedent(
     """
+    import filelock  # which the first append would load
     import sys
     import numpy as np, polars as pl
     from semascope.vectors import VectorStore, store as module
