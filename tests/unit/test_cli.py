@@ -18,8 +18,9 @@ from scipy.sparse import load_npz
 import semascope as sc
 from semascope.cli import main
 from semascope.cli.show import SORTS
-from semascope.core import Codes
+from semascope.core import ArtifactError, Codes, CodeStore
 from semascope.kernels.native import chosen
+from semascope.vectors import VectorStore
 
 COMMANDS = ("learn", "show", "encode", "find", "demo", "doctor", "version")
 SENTENCES = {
@@ -321,6 +322,49 @@ def test_encode_vectors(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     assert np.array_equal(found.to_scipy().toarray(), lex.encode(x).to_scipy().toarray())
     assert "exists" in cli("encode", learned, "new.npy", code=2)
     cli("encode", learned, "new.npy", "--overwrite")
+
+
+def test_encode_into_a_folder(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
+    new = items().head(30)
+    new.write_csv("new.csv")
+    printed = cli("encode", learned, "new.csv", "--out", "new.codes")
+    assert "CodeStore at new.codes: 30 rows over 12 latents" in printed
+    wanted = lex.encode(new["text"]).to_scipy().toarray()
+    store = CodeStore("new.codes", verify=True)
+    assert np.allclose(store.to_scipy().toarray(), wanted, atol=1e-5)
+    assert "exists" in cli("encode", learned, "new.csv", "--out", "new.codes", code=2)
+    cli("encode", learned, "new.csv", "--out", "new.codes", "--resume")
+    new.with_columns(pl.col("text") + "!").write_csv("other.csv")
+    options = ("--out", "new.codes", "--quiet")
+    error = cli("encode", learned, "other.csv", *options, "--resume", code=2)
+    assert "rows 0 to 29 are not those that the codes in new.codes were made from" in error
+    cli("encode", learned, "other.csv", *options, "--overwrite")
+    assert not np.array_equal(CodeStore("new.codes").to_scipy().toarray(), wanted)
+    error = cli("encode", learned, "new.csv", "--out", "new.npz", "--resume", code=2)
+    assert "use --out NAME.codes" in error
+
+
+def test_encode_a_store_into_a_folder(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
+    x = np.random.default_rng(1).standard_normal((20, lex.info["d"])).astype(np.float32)
+    store = VectorStore.create("new.store", dimensions=x.shape[1])
+    store.append(x[:7])
+    store.append(x[7:])
+    cli("encode", learned, "--vectors", "new.store", "--out", "new.codes", "--quiet")
+    wanted = lex.encode(x).to_scipy().toarray()
+    assert np.array_equal(CodeStore("new.codes").to_scipy().toarray(), wanted)
+
+
+def test_muted_concepts_stay_silent_in_a_folder(learned: Path, tmp_path: Path) -> None:
+    edited = sc.load(learned)
+    edited.path = None
+    edited.edit("mute", "c3")
+    x = np.random.default_rng(1).standard_normal((50, edited.info["d"])).astype(np.float32)
+    store = edited.encode_to(tmp_path / "a.codes", x, shard_rows=20)
+    assert np.array_equal(store.to_scipy().toarray(), edited.encode(x).to_scipy().toarray())
+    assert len(store.column(3)[0]) == 0
+    assert len(sc.load(learned).encode(x).column(3)[0]) > 0
+    with pytest.raises(ArtifactError, match="begun with other muted"):
+        sc.load(learned).encode_to(tmp_path / "a.codes", x, shard_rows=20, resume=True)
 
 
 @pytest.mark.parametrize("refine", ["none", "refit", "pursuit"])

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import semascope
 from semascope.core import ArtifactError, InputError, as_vectors, release_pages
+from semascope.core import arrays as arrays_module
 from semascope.vectors import VectorSource, VectorStore, as_source, blocks, moments
 from semascope.vectors import shards as shards_module
 from semascope.vectors import store as store_module
@@ -118,7 +119,7 @@ def test_rows_count_as_slices(store: VectorStore, rows: np.ndarray, start: int, 
 @given(index=st.lists(st.integers(0, 49), max_size=80), block=st.integers(1, 5))
 def test_take_any_order(store: VectorStore, rows: np.ndarray, index: list[int], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "_BLOCK", block)
+        patch.setattr(arrays_module, "_SCATTERED", block)
         got = store.take(np.array(index, dtype=np.int64))
     assert got.dtype == np.float32
     assert np.array_equal(got, rows[index])
@@ -178,7 +179,7 @@ def test_nothing_stays_resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         release_pages(array)
         within.append(mapped())
 
-    monkeypatch.setattr(store_module, "release_pages", release)
+    monkeypatch.setattr(arrays_module, "release_pages", release)
     for start in range(0, len(store), 1024):
         store.rows(start, start + 1024)
     store.take(np.arange(0, len(store), 2))
@@ -522,6 +523,7 @@ def test_every_cut_of_the_manifest_is_refused(store: VectorStore) -> None:
 
 APPENDER = textwrap.dedent(
     """
+    import filelock  # which the first append would load
     import sys
     import numpy as np, polars as pl
     from semascope.vectors import VectorStore, store as module

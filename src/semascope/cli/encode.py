@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,10 @@ import typer
 
 from semascope.cli.main import app
 from semascope.core import ArtifactError, InputError, require_writable, write_atomic, write_codes
-from semascope.lexicon import load
+from semascope.core.code_shards import SUFFIX, check_free
+from semascope.lexicon import Lexicon, load
 
-SUFFIXES = (".safetensors", ".npz", ".parquet")
+SUFFIXES = (".safetensors", ".npz", ".parquet", SUFFIX)
 _VECTORS = {".npy", ".npz", ".safetensors"}
 
 
@@ -24,14 +26,24 @@ def encode(
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     vectors: Annotated[
         Path | None,
-        typer.Option(help="Vectors of the new rows (.npy, .npz, .safetensors, .parquet)."),
+        typer.Option(
+            help="Vectors of the new rows (.npy, .npz, .safetensors, .parquet, a vector store)."
+        ),
     ] = None,
     id: Annotated[str | None, typer.Option(help="Column of unique ids.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .safetensors, .npz (scipy) or .parquet.")
+        Path | None,
+        typer.Option(
+            help="File to write: .safetensors, .npz (scipy) or .parquet; or a folder, NAME.codes, "
+            "for millions of rows."
+        ),
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding, if not UTF-8.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a folder of codes that is not finished.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Write the codes of new rows: which concepts each one shows, and how strongly."""
     if file is not None and vectors is None and file.suffix in _VECTORS:
@@ -42,7 +54,13 @@ def encode(
     out = out or Path(f"{named.name.split('.')[0]}.codes.safetensors")
     if out.suffix not in SUFFIXES:
         raise InputError(f"cannot write codes as '{out.suffix}'; use one of {', '.join(SUFFIXES)}")
-    if out.exists() and not overwrite:
+    if out.suffix == SUFFIX:
+        check_free(out, resume=resume, overwrite=overwrite)
+    elif resume:
+        raise InputError(
+            f"--resume goes on with a folder of codes, and {out} is a file; use --out NAME{SUFFIX}"
+        )
+    elif out.exists() and not overwrite:
         raise ArtifactError(f"{out} exists; choose another --out, or replace it with --overwrite")
     require_writable(out)
     opened = load(lexicon)
@@ -62,11 +80,14 @@ def encode(
         )
         ids = items.frame[items.id]
     if vectors is not None:
-        from semascope.vectors import as_source
+        from semascope.vectors import VectorStore, as_source
 
-        source = as_source(vectors)
+        source = VectorStore.open(vectors) if vectors.is_dir() else as_source(vectors)
         if ids is not None and len(ids) != source.shape[0]:
             raise InputError(f"{source.shape[0]} vectors do not fit the {len(ids)} rows of {file}")
+        if out.suffix == SUFFIX:
+            _fill(opened, out, source, resume=resume, overwrite=overwrite, progress=not quiet)
+            return
         if out.suffix == ".safetensors" and not opened.concepts["muted"].any():
             # Vectors may be larger than memory; their codes are written as they come.
             parts = (codes for _, codes in opened.dictionary.encode_blocks(source))
@@ -74,6 +95,10 @@ def encode(
             return
         codes = opened.encode(source)
     elif items is not None:
+        if out.suffix == SUFFIX:
+            some = items.frame[items.text or ""]
+            _fill(opened, out, some, resume=resume, overwrite=overwrite, progress=not quiet)
+            return
         codes = opened.encode(items.frame[items.text or ""])
     if out.suffix == ".safetensors":
         codes.save(out)
@@ -84,6 +109,17 @@ def encode(
     else:
         _write_long(opened, codes, ids, out)
     _done(codes, out)
+
+
+def _fill(
+    opened: Lexicon, out: Path, x: object, *, resume: bool, overwrite: bool, progress: bool
+) -> None:
+    try:
+        codes = opened.encode_to(out, x, resume=resume, overwrite=overwrite, progress=progress)
+    except KeyboardInterrupt:
+        print("interrupted; go on with the same command and --resume", file=sys.stderr)
+        raise typer.Exit(130) from None
+    typer.echo(repr(codes))
 
 
 def _same_column(opened: object, file: Path) -> str | None:

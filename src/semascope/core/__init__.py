@@ -1,6 +1,16 @@
 """Arrays, codes, errors, artifact files, progress, random numbers, scores: what every room uses."""
 
-from semascope.core.arrays import FloatArray, as_vectors, release_pages, row_blocks
+from semascope.core.ahead import ahead
+from semascope.core.arrays import (
+    FloatArray,
+    as_vectors,
+    expect_rows,
+    gather,
+    is_mapped,
+    release_pages,
+    row_blocks,
+)
+from semascope.core.code_store import CodeStore
 from semascope.core.codes import Codes, write_codes
 from semascope.core.errors import (
     ArtifactError,
@@ -24,13 +34,16 @@ from semascope.core.files import (
     write_json,
 )
 from semascope.core.interrupt import interruptible
+from semascope.core.locks import held
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
+from semascope.core.shards import ShardFile, check_content, check_size, damaged
 
 __all__ = [
     "SPLITS",
     "ArtifactError",
+    "CodeStore",
     "Codes",
     "FloatArray",
     "InputError",
@@ -38,11 +51,20 @@ __all__ = [
     "Progress",
     "Score",
     "SemascopeError",
+    "ShardFile",
+    "ahead",
     "as_vectors",
     "auroc",
+    "check_content",
+    "check_size",
+    "damaged",
     "did_you_mean",
+    "expect_rows",
+    "gather",
     "generator",
+    "held",
     "interruptible",
+    "is_mapped",
     "listed",
     "load_tensors",
     "new_folder",

@@ -16,6 +16,10 @@ from semascope.core.files import load_tensors
 FloatArray = npt.NDArray[np.floating[Any]]
 
 _BLOCK_BYTES = 32 << 20
+# Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
+_SCATTERED = 1024
+_AHEAD_BYTES = 16 << 20
+_GAP_BYTES = 64 << 10
 _SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
 
 
@@ -95,9 +99,105 @@ def row_blocks(array: FloatArray, rows: int | None = None) -> Iterator[tuple[int
     [(0, (3, 2)), (3, (2, 2))]
     """
     step = rows or max(1, _BLOCK_BYTES // max(1, array.shape[1] * array.dtype.itemsize))
+    expect_rows(array, slice(0, step))
     for start in range(0, len(array), step):
+        expect_rows(array, slice(start + step, start + 2 * step))
         yield start, array[start : start + step]
         release_pages(array)
+
+
+def gather(
+    array: npt.NDArray[Any],
+    index: npt.NDArray[np.int64],
+    out: npt.NDArray[Any],
+    places: npt.NDArray[np.int64] | None = None,
+) -> None:
+    """Copy rows of an array, in memory or mapped, to places of another.
+
+    Of a memory map, what comes next is asked for while something is copied, and pages are let go
+    of behind, so that reading from a disc runs at its speed and little of it stays resident.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, d)
+        Where the rows are.
+    index : ndarray of int64, shape (b,)
+        Which rows; a map is read fastest if they ascend.
+    out : ndarray of shape (p, d)
+        Where the rows go.
+    places : ndarray of int64, shape (b,), optional
+        Rows of `out`, one for each of `index`; by default in its order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import gather
+    >>> out = np.zeros((2, 1))
+    >>> gather(np.arange(4.0).reshape(4, 1), np.array([1, 3]), out, np.array([1, 0]))
+    >>> out
+    array([[3.],
+           [1.]])
+    """
+    ahead = max(1, _AHEAD_BYTES // max(1, array.nbytes // max(1, len(array))) // _SCATTERED)
+    ahead *= _SCATTERED
+    expect_rows(array, index[:ahead])
+    for start in range(0, len(index), _SCATTERED):
+        if start % ahead == 0:
+            expect_rows(array, index[start + ahead : start + 2 * ahead])
+        part = slice(start, start + _SCATTERED)
+        out[part if places is None else places[part]] = np.take(array, index[part], axis=0)
+        release_pages(array)
+
+
+def expect_rows(array: npt.NDArray[Any], rows: npt.NDArray[np.int64] | slice) -> None:
+    """Ask the system to read rows of a memory map in the background; no-op for arrays in memory.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, d)
+        In memory or mapped.
+    rows : ndarray of int64, or slice without a step
+        Which rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import expect_rows
+    >>> expect_rows(np.ones((3, 2)), np.array([0, 2]))
+    """
+    root, width = _mapped_root(array), array.strides[0]
+    # Rows of a map in Fortran's order do not lie in one piece.
+    if root is None or not hasattr(root.base, "madvise") or width < array[:1].nbytes:
+        return
+    import mmap
+
+    if isinstance(rows, slice):
+        first, stop, _ = rows.indices(len(array))
+        rows = np.array([first, stop - 1] if stop > first else [], dtype=np.int64)
+        gaps = np.zeros(0, dtype=np.int64)
+    else:
+        gaps = np.flatnonzero(np.abs(np.diff(rows)) * width > _GAP_BYTES)
+    if len(rows) == 0:
+        return
+    begin = array.ctypes.data - root.ctypes.data + root.offset % mmap.ALLOCATIONGRANULARITY
+    ends = np.sort([rows[np.append(0, gaps + 1)], rows[np.append(gaps, len(rows) - 1)]], axis=0)
+    for first, last in ends.T.tolist():
+        low = (begin + first * width) // mmap.PAGESIZE * mmap.PAGESIZE
+        high = min(len(root.base), begin + (last + 1) * width)
+        root.base.madvise(mmap.MADV_WILLNEED, low, high - low)
+
+
+def is_mapped(array: npt.NDArray[Any]) -> bool:
+    """Tell whether an array is a memory map or part of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.core import is_mapped
+    >>> is_mapped(np.ones(3))
+    False
+    """
+    return _mapped_root(array) is not None
 
 
 def release_pages(array: npt.NDArray[Any]) -> None:
@@ -109,15 +209,20 @@ def release_pages(array: npt.NDArray[Any]) -> None:
     >>> from semascope.core import release_pages
     >>> release_pages(np.ones(3))
     """
-    base: Any = array
-    while base is not None and getattr(base, "_mmap", None) is None:
-        base = getattr(base, "base", None)
-    mapped = getattr(base, "_mmap", None)
+    root = _mapped_root(array)
     # Only maps that cannot hold unsaved changes: dropping a writable page may lose what is in it.
-    if mapped is not None and getattr(base, "mode", "") == "r" and hasattr(mapped, "madvise"):
+    if root is not None and root.mode == "r" and hasattr(root.base, "madvise"):
         import mmap
 
-        mapped.madvise(mmap.MADV_DONTNEED)
+        root.base.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped_root(array: npt.NDArray[Any]) -> Any:
+    """Return the memory map that an array is part of, which alone knows its place in the file."""
+    root: Any = array
+    while isinstance(getattr(root, "base", None), np.ndarray):
+        root = root.base
+    return root if isinstance(root, np.memmap) and root.base is not None else None
 
 
 def _require_finite(array: FloatArray) -> None:

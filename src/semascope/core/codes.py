@@ -79,6 +79,20 @@ class Codes:
             int(csr.shape[1]),
         )
 
+    @classmethod
+    def stack(cls, parts: Iterable[Codes], n_components: int) -> Codes:
+        """Put codes of consecutive rows together; of no parts, codes of no rows."""
+        some = list(parts)
+        if len(some) == 1:
+            return some[0]
+        lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.indptr) for part in some)]
+        return cls(
+            np.cumsum(np.concatenate(lengths), dtype=np.int64),
+            np.concatenate([np.zeros(0, np.int32), *(part.indices for part in some)]),
+            np.concatenate([np.zeros(0, np.float32), *(part.values for part in some)]),
+            n_components,
+        )
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and latents, ``(n, m)``."""
@@ -105,7 +119,16 @@ class Codes:
         return csr_array((self.values, self.indices, indptr), shape=self.shape)
 
     def __getitem__(self, rows: int | slice | npt.NDArray[Any]) -> Codes:
-        """Return some rows: one index, a slice, an index array or a boolean mask."""
+        """Return some rows: one index, a slice, an index array or a boolean mask.
+
+        A slice without a step shares this memory, or this map.
+        """
+        if isinstance(rows, slice) and rows.step in (None, 1):
+            start, stop, _ = rows.indices(len(self))
+            indptr = self.indptr[start : max(start, stop) + 1]
+            span = slice(int(indptr[0]), int(indptr[-1]))
+            indptr = np.asarray(indptr - indptr[0])
+            return Codes(indptr, self.indices[span], self.values[span], self.n_components)
         if isinstance(rows, int | np.integer):
             if not -len(self) <= rows < len(self):
                 raise InputError(f"row {rows} is outside 0..{len(self) - 1}")
@@ -142,6 +165,8 @@ class Codes:
     @classmethod
     def load(cls, path: str | Path) -> Codes:
         """Map codes from a file that `save` wrote; nothing is read until it is used."""
+        if Path(path).is_dir():
+            raise ArtifactError(f"{path} is a folder; open its codes with CodeStore('{path}')")
         tensors, metadata = load_tensors(Path(path))
         if metadata.get("kind") != "codes" or set(tensors) != {"indptr", "indices", "values"}:
             raise ArtifactError(f"{path} holds no codes; expected a file that Codes.save wrote")

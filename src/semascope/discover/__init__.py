@@ -1,6 +1,7 @@
 """Learn dictionaries from vectors: estimators, one trainer, one inference form."""
 
 from semascope.discover.dictionary import Dictionary, Refine, check_refine
+from semascope.discover.encode import RowsToEncode, VectorRows, encode_rows
 from semascope.discover.fit import Fit, fit_dictionaries, fit_dictionary, fit_more, fold
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.discover.sae import BatchTopKSAE, TopKSAE, fit_many
@@ -13,11 +14,14 @@ __all__ = [
     "Fit",
     "Recipe",
     "Refine",
+    "RowsToEncode",
     "State",
     "TopKSAE",
+    "VectorRows",
     "check_refine",
     "check_sizes",
     "default_sizes",
+    "encode_rows",
     "fit_dictionaries",
     "fit_dictionary",
     "fit_many",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from semascope.core import (
     ArtifactError,
     Codes,
+    CodeStore,
     InputError,
     did_you_mean,
     load_tensors,
@@ -23,14 +26,15 @@ from semascope.vectors import Float32Array, VectorSource, as_source, blocks
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from semascope.kernels import SparseRows
+    from semascope.kernels import LinearEncoder, SparseRows
 
 Form = Literal["linear-topk", "linear-threshold"]
 Refine = Literal["none", "refit", "pursuit"]
 REFINEMENTS: tuple[Refine, ...] = ("none", "refit", "pursuit")
 
 # Rows encoded at a time; fewer where torch's way writes their scores (rows x atoms) down.
-_BLOCK, _SCORE_BYTES = 4096, 64 << 20
+BLOCK, _SCORE_BYTES = 4096, 64 << 20
+SHARD_ROWS = 131_072
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Dictionary:
     Pre-activations are ``x @ encoder.T + encoder_bias``; the rule keeps the `n_active` largest
     positive ones of each row, or those above `threshold`; a reconstruction is
     ``codes @ atoms + bias``. Centring and scaling of the training data are folded in, so everything
-    is in the units of the vectors.
+    is in the units of the vectors. The arrays cannot be written to; ``dataclasses.replace`` makes a
+    changed dictionary.
 
     Parameters
     ----------
@@ -79,6 +84,13 @@ class Dictionary:
     refine: Refine = "none"
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if isinstance(array, np.ndarray):
+                # A view that cannot be written: what is laid out from it is kept between calls.
+                array = array.view()
+                array.flags.writeable = False
+                object.__setattr__(self, field.name, array)
         if (self.n_active is None) == (self.threshold is None):
             raise InputError("a dictionary needs either n_active or threshold")
         check_refine(self.refine, ragged=self.n_active is None)
@@ -107,31 +119,41 @@ class Dictionary:
 
     def encode_blocks(self, x: Any, *, refine: Refine | None = None) -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
+        source, coder = self.source_of(x), self.coder(refine)
+        for start, block in blocks(source, BLOCK):
+            yield start, coder(block)
+
+    def coder(self, refine: Refine | None = None) -> Callable[[Float32Array], Codes]:
+        """Return what turns rows in memory (b, d) into their codes.
+
+        The encoder is laid out for selection once and kept, so that many small calls are fast.
+        """
         import torch
 
         from semascope.kernels import native
 
-        source = self._source(x)
-        how = check_refine(refine or self.refine, ragged=self.n_active is None)
-        select, size = self._selection(how), _BLOCK
+        select = self._selection(check_refine(refine or self.refine, ragged=self.n_active is None))
+        size = BLOCK
         if native.compiled() is None:
             size = max(1, min(size, _SCORE_BYTES // (4 * self.n_components)))
-        for start, block in blocks(source, size):
-            rows = select(torch.from_numpy(np.ascontiguousarray(block)))
-            yield start, _codes(rows, len(block), self.n_components)
+
+        def code(rows: Float32Array) -> Codes:
+            x, parts = torch.from_numpy(np.ascontiguousarray(rows)), []
+            for start in range(0, len(x), size):
+                part = x[start : start + size]
+                parts.append(_codes(select(part), len(part), self.n_components))
+            return Codes.stack(parts, self.n_components)
+
+        return code
 
     def _selection(self, how: Refine) -> Callable[[Tensor], SparseRows]:
-        """Return what turns a block of rows into codes."""
-        import torch
-
-        from semascope.kernels import LinearEncoder, default_rounds, pursue, refit
+        from semascope.kernels import default_rounds, pursue, refit
 
         k = min(self.n_active or 0, self.n_components)
         if how == "pursuit":
-            plain = LinearEncoder(_tensor(self.atoms), torch.zeros(self.n_components))
-            offset = _tensor(self.bias)
+            plain, offset = self._plain, self._decoder[1]
             return lambda part: pursue(plain, offset, part, k, default_rounds(k))
-        encoder = LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
+        encoder = self._encoder
         threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
 
         def chosen(part: Tensor) -> SparseRows:
@@ -140,9 +162,32 @@ class Dictionary:
             return encoder.threshold(part, threshold)
 
         if how == "refit":
-            atoms, bias = _tensor(self.atoms), _tensor(self.bias)
+            atoms, bias = self._decoder
             return lambda part: refit(chosen(part), atoms, bias, part)
         return chosen
+
+    @cached_property
+    def _encoder(self) -> LinearEncoder:
+        from semascope.kernels import LinearEncoder
+
+        return LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
+
+    @cached_property
+    def _decoder(self) -> tuple[Tensor, Tensor]:
+        return _tensor(self.atoms), _tensor(self.bias)
+
+    @cached_property
+    def _plain(self) -> LinearEncoder:
+        """The atoms as an encoder, which is what pursuit selects by."""
+        import torch
+
+        from semascope.kernels import LinearEncoder
+
+        return LinearEncoder(self._decoder[0], torch.zeros(self.n_components))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is laid out for this processor is made again where it is needed.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def encode(self, x: Any, *, refine: Refine | None = None) -> Codes:
         """Return the codes of vectors (n, d), anything that `as_vectors` takes.
@@ -159,18 +204,93 @@ class Dictionary:
         InputError
             If the vectors have another length than the atoms.
         """
-        parts = [codes for _, codes in self.encode_blocks(x, refine=refine)]
-        lengths = np.concatenate([[0], *(np.diff(c.indptr) for c in parts)])
-        return Codes(
-            np.cumsum(lengths, dtype=np.int64),
-            np.concatenate([c.indices for c in parts]),
-            np.concatenate([c.values for c in parts]),
-            self.n_components,
+        parts = (codes for _, codes in self.encode_blocks(x, refine=refine))
+        return Codes.stack(parts, self.n_components)
+
+    def encode_to(
+        self,
+        path: str | Path,
+        x: Any,
+        *,
+        refine: Refine | None = None,
+        shard_rows: int = SHARD_ROWS,
+        resume: bool = False,
+        overwrite: bool = False,
+        progress: bool = False,
+    ) -> CodeStore:
+        """Write the codes of millions of rows into a folder, shard by shard.
+
+        Memory is bounded by the block, whatever the number of rows. What is finished stays if the
+        work is interrupted, killed, or the disc is full, and is gone on from with `resume`; the
+        folder then ends with the same bytes as if nothing had happened.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder to write, by custom ``NAME.codes``.
+        x : vectors
+            Rows to encode: anything that `as_vectors` takes, a path to a mapped file, a store.
+        refine : {"none", "refit", "pursuit"}, optional
+            Instead of the dictionary's own.
+        shard_rows : int, default 131072
+            Rows in a shard, about a second's work and 34 MB at 32 active latents.
+        resume : bool, default False
+            Go on with what is there, after a look at whether it was begun with the same dictionary
+            and whether its rows are still the same.
+        overwrite : bool, default False
+            Replace what is there.
+        progress : bool, default False
+            Draw a progress bar on standard error.
+
+        Returns
+        -------
+        CodeStore
+            The folder, opened.
+
+        Raises
+        ------
+        ArtifactError
+            If there is something at `path` and neither `resume` nor `overwrite` is set, if it was
+            begun with other rows or another dictionary, or if another process is writing it.
+        InputError
+            If the vectors have another length than the atoms, or the folder cannot be written.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from semascope.discover import Dictionary
+        >>> eye, zero = np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
+        >>> dictionary = Dictionary(eye, zero, eye, zero, n_active=1)
+        >>> dictionary.encode_to("two.codes", [[1.0, 3.0], [2.0, 1.0]]).shape
+        (2, 2)
+        """
+        from semascope.discover.encode import VectorRows, encode_rows
+
+        rows = VectorRows(self.source_of(x))
+        return encode_rows(
+            self,
+            Path(path),
+            rows,
+            refine=refine,
+            shard_rows=shard_rows,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all numbers and the rule: equal for dictionaries that encode alike."""
+        digest = hashlib.blake2b(f"{self.form} {self.n_active}".encode(), digest_size=16)
+        for name in ("encoder", "encoder_bias", "atoms", "bias", "threshold"):
+            array = getattr(self, name)
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def decode(self, codes: Any) -> Float32Array:
         """Return the reconstructions (n, d) of `Codes`, a sparse matrix or a dense array (n, m)."""
-        matrix = codes.to_scipy() if isinstance(codes, Codes) else codes
+        matrix = codes.to_scipy() if isinstance(codes, Codes | CodeStore) else codes
         if matrix.shape[1] != self.n_components:
             raise InputError(
                 f"codes have {matrix.shape[1]} latents, the dictionary has {self.n_components}"
@@ -189,7 +309,7 @@ class Dictionary:
         """
         from semascope.vectors import moments
 
-        source = self._source(x)
+        source = self.source_of(x)
         centre = moments(source)[0] if mean is None else mean
         error = total = 0.0
         for start, codes in self.encode_blocks(source):
@@ -226,7 +346,8 @@ class Dictionary:
             refine=check_refine(metadata.get("refine", "none")),
         )
 
-    def _source(self, x: Any) -> VectorSource:
+    def source_of(self, x: Any) -> VectorSource:
+        """Return vectors as a `VectorSource`; raise `InputError` if their length is another."""
         source = as_source(x)
         if source.shape[1] != self.n_dimensions:
             raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -115,30 +116,29 @@ def train(
     KeyboardInterrupt
         After the step in which Ctrl-C was pressed, and its checkpoint.
     """
-    saved = time.monotonic()
-    with interruptible() as asked:
-        while any(_goes_on(recipe, state) for recipe, state in runs):
-            epoch, skip = divmod(max(state.step for _, state in runs), len(data))
-            for batch in data.epoch(epoch, skip):
-                x = prepare(batch)
-                for recipe, state in runs:
-                    if _goes_on(recipe, state):
-                        _advance(recipe, state, x, held_out, len(data.index))
-                on_step(
-                    len(batch),
-                    min((s.history[-1][1] for _, s in runs if s.history), default=math.inf),
-                )
-                stop = asked()
-                due = time.monotonic() - saved > checkpoint_every
-                if checkpoint is not None and (stop or due):
-                    save_states(checkpoint, [state for _, state in runs], fingerprint)
-                    saved = time.monotonic()
-                if stop:
-                    raise KeyboardInterrupt
-                if not any(_goes_on(recipe, state) for recipe, state in runs):
-                    break
+    saved, states = time.monotonic(), [state for _, state in runs]
+    done = max(state.step for state in states)
+    left = [_steps(recipe) for recipe, state in runs if _goes_on(recipe, state)]
+    batches = data.batches(done, max(left, default=done))
+    with interruptible() as asked, closing(batches):
+        for batch in batches:
+            x = prepare(batch)
+            for recipe, state in runs:
+                if _goes_on(recipe, state):
+                    _advance(recipe, state, x, held_out, len(data.index))
+            latest = [state.history[-1][1] for state in states if state.history]
+            on_step(len(batch), min(latest, default=math.inf))
+            stop = asked()
+            due = time.monotonic() - saved > checkpoint_every
+            if checkpoint is not None and (stop or due):
+                save_states(checkpoint, states, fingerprint)
+                saved = time.monotonic()
+            if stop:
+                raise KeyboardInterrupt
+            if not any(_goes_on(recipe, state) for recipe, state in runs):
+                break
     if checkpoint is not None:
-        save_states(checkpoint, [state for _, state in runs], fingerprint)
+        save_states(checkpoint, states, fingerprint)
 
 
 def _steps(recipe: Recipe) -> int:

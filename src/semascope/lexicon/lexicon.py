@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import Codes, InputError, did_you_mean
-from semascope.discover import Dictionary
+from semascope.core import Codes, CodeStore, InputError, did_you_mean
+from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
+from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon.ledger import Edit, check_edit, replay
 
 if TYPE_CHECKING:
@@ -124,28 +125,65 @@ class Lexicon:
 
     def vectors_of(self, x: Any) -> Any:
         """Return vectors: texts are embedded, anything else is passed through."""
-        if isinstance(x, str):
-            raise InputError("pass a list of texts, or a matrix of vectors, not one string")
-        if isinstance(x, pl.Series) and x.dtype == pl.String:
-            x = x.to_list()
-        if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
-            from semascope.embed import texts
+        some = _texts_in(x)
+        if some is None:
+            return x
+        from semascope.embed import texts
 
-            return texts(list(x), encoder=self.text_encoder)
-        return x
+        return texts(some, encoder=self.text_encoder)
 
     def encode(self, x: Any) -> Codes:
         """Return the codes of texts or vectors; muted concepts stay silent."""
-        codes = self.dictionary.encode(self.vectors_of(x))
-        muted = self.concepts["muted"].to_numpy()
-        if muted.any():
-            matrix = codes.to_scipy().tocoo()
-            keep = ~muted[matrix.col]
-            from scipy.sparse import csr_array
+        return _silenced(self.dictionary.encode(self.vectors_of(x)), self._muted())
 
-            kept = (matrix.data[keep], (matrix.row[keep], matrix.col[keep]))
-            codes = Codes.from_scipy(csr_array(kept, shape=matrix.shape))
-        return codes
+    def encode_to(
+        self,
+        path: str | Path,
+        x: Any,
+        *,
+        shard_rows: int = SHARD_ROWS,
+        resume: bool = False,
+        overwrite: bool = False,
+        progress: bool = False,
+    ) -> CodeStore:
+        """Write the codes of millions of texts or vectors into a folder, shard by shard.
+
+        As `Dictionary.encode_to`, whose parameters these are; texts are embedded as they come, and
+        muted concepts stay silent.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import semascope as sc
+        >>> x = np.random.default_rng(0).standard_normal((400, 8))
+        >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+        >>> lex.encode_to("new.codes", x, shard_rows=100)
+        CodeStore at new.codes: 400 rows over 12 latents, 2.0 active a row, 4 shards
+        """
+        from semascope.lexicon.texts import TextRows
+
+        some, muted = _texts_in(x), self._muted()
+        made_from: dict[str, Any] = {"muted": np.flatnonzero(muted).tolist()}
+        rows: RowsToEncode
+        if some is None:
+            rows = VectorRows(self.dictionary.source_of(x))
+        else:
+            rows = TextRows(some, self.text_encoder)
+            made_from["encoder"] = self.text_encoder.fingerprint
+        return encode_rows(
+            self.dictionary,
+            Path(path),
+            rows,
+            shard_rows=shard_rows,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+            made_from=made_from,
+            change=lambda codes: _silenced(codes, muted),
+        )
+
+    def _muted(self) -> npt.NDArray[np.bool_]:
+        return self.concepts["muted"].to_numpy()
 
     def decode(self, codes: Any) -> npt.NDArray[np.float32]:
         """Return the reconstructed vectors (n, d) of codes."""
@@ -258,3 +296,22 @@ class Lexicon:
         with pl.Config(tbl_rows=20, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
             table = self._best(20)._repr_html_()
         return f"<p>{self.__repr__().splitlines()[0]}</p>{table}"
+
+
+def _texts_in(x: Any) -> list[str] | None:
+    """Return a list of texts, if that is what was passed."""
+    if isinstance(x, str):
+        raise InputError("pass a list of texts, or a matrix of vectors, not one string")
+    if isinstance(x, pl.Series) and x.dtype == pl.String:
+        x = x.to_list()
+    if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
+        return list(x)
+    return None
+
+
+def _silenced(codes: Codes, muted: npt.NDArray[np.bool_]) -> Codes:
+    if not muted.any():
+        return codes
+    keep = ~muted[codes.indices]
+    before = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
+    return Codes(before[codes.indptr], codes.indices[keep], codes.values[keep], codes.n_components)

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from semascope.core import ArtifactError, InputError, SemascopeError, require_writable
+from semascope.core import InputError, SemascopeError, held, require_writable
 from semascope.lexicon.folder import remove_run
 
 _LOCK, _PLAN = "lock", "run.json"
@@ -58,29 +56,21 @@ def kept_folder(out: Path, *, afresh: bool) -> Iterator[Path]:
     if not folder.exists():
         require_writable(folder)
         folder.mkdir(exist_ok=True)
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as err:
-        raise ArtifactError(
-            f"another run is writing {out} at this moment; wait for it, or choose another --out"
-        ) from err
-    try:
-        if afresh:
-            clear(folder)
-        yield folder
-    except SemascopeError as err:
-        if {path.name for path in folder.iterdir()} <= {_LOCK, _PLAN}:
-            # Nothing is finished that a later run could go on from.
-            remove_run(folder)
-        elif isinstance(err, InputError):
-            kept = f"; what was finished is kept in {folder}: go on from it with --resume"
-            err.args = (f"{err}{kept}", *err.args[1:])
-        raise
-    else:
+    taken = f"another run is writing {out} at this moment; wait for it, or choose another --out"
+    with held(folder / _LOCK, taken):
+        try:
+            if afresh:
+                clear(folder)
+            yield folder
+        except SemascopeError as err:
+            if {path.name for path in folder.iterdir()} <= {_LOCK, _PLAN}:
+                # Nothing is finished that a later run could go on from.
+                remove_run(folder)
+            elif isinstance(err, InputError):
+                kept = f"; what was finished is kept in {folder}: go on from it with --resume"
+                err.args = (f"{err}{kept}", *err.args[1:])
+            raise
         remove_run(folder)
-    finally:
-        lock.release()
 
 
 def clear(folder: Path) -> None:

@@ -17,9 +17,7 @@ import hashlib
 import io
 import json
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +30,12 @@ from semascope.core import (
     ArtifactError,
     FloatArray,
     InputError,
+    ShardFile,
+    check_size,
+    damaged,
     did_you_mean,
+    held,
     listed,
-    plain_os_errors,
     read_json,
     row_blocks,
     write_atomic,
@@ -44,10 +45,7 @@ from semascope.core import (
 __all__ = [
     "MANIFEST",
     "Shard",
-    "ShardFile",
     "State",
-    "check_size",
-    "damaged",
     "dtype_name",
     "hash_of",
     "locked",
@@ -67,15 +65,6 @@ MANIFEST = "store.json"
 DTYPES = ("float16", "float32", "float64")
 SHARD_NAME = re.compile(r"vectors-\d{5,}\.npy|items-\d{5,}\.parquet")
 LEFTOVER_NAME = re.compile(rf"({SHARD_NAME.pattern})|\.({SHARD_NAME.pattern}|store\.json)\..*")
-
-
-@dataclass(frozen=True)
-class ShardFile:
-    """One file as it was written."""
-
-    name: str
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -272,24 +261,6 @@ def _parsed(raw: dict[str, Any]) -> State:
     return state
 
 
-def damaged(path: Path, err: Exception) -> ArtifactError:
-    """Build the error for a file that cannot be what was written."""
-    reason = f"there is no '{err.args[0]}'" if isinstance(err, KeyError) else str(err)
-    return ArtifactError(f"{path} is damaged: {reason}; restore it from a copy")
-
-
-def check_size(path: Path, file: ShardFile) -> None:
-    """Raise `ArtifactError` if a file is missing or has another size than it had."""
-    if not path.is_file():
-        raise ArtifactError(f"{path} is missing; restore it from a copy")
-    size = path.stat().st_size
-    if size != file.bytes:
-        raise ArtifactError(
-            f"{path} has {size} bytes instead of {file.bytes}: it is truncated or was changed; "
-            "restore it from a copy"
-        )
-
-
 def remove_leftovers(folder: Path) -> None:
     """Delete shards and temporary files of appends that did not come to their end."""
     # Read again, never passed in: an interrupt may come after store.json was replaced.
@@ -299,23 +270,8 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> AbstractContextManager[None]:
     """Hold the store's lock, which the system drops if this process dies."""
-    with plain_os_errors(folder / ".lock"):
-        lock = (folder / ".lock").open("ab")
-    with lock:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
-            raise ArtifactError(
-                f"another process is appending to {folder}; wait until it is done"
-            ) from err
-        yield
+    return held(
+        folder / ".lock", f"another process is appending to {folder}; wait until it is done"
+    )

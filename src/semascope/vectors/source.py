@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import tee
+from threading import Event
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import as_vectors, generator, release_pages
+from semascope.core import (
+    ahead,
+    as_vectors,
+    expect_rows,
+    gather,
+    generator,
+    is_mapped,
+    release_pages,
+)
 
 Float32Array = npt.NDArray[np.float32]
+Batches = Generator[Float32Array, None, None]
 
 _BLOCK = 4096
-_SCATTERED = 1024
 _BUFFER_BYTES = 192 << 20
+_CHUNK_BYTES = 32 << 20
 
 
 @runtime_checkable
@@ -62,19 +75,43 @@ class ArraySource:
 
     def rows(self, start: int, stop: int) -> Float32Array:
         """Return rows `start` to `stop` in memory, float32."""
+        expect_rows(self.array, slice(start, stop))
         out = np.array(self.array[start:stop], dtype=np.float32)
         release_pages(self.array)
         return out
 
     def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
         """Return the rows of an index in memory, float32."""
+        if not is_mapped(self.array):
+            return np.asarray(self.array[index], dtype=np.float32)
         out = np.empty((len(index), self.shape[1]), dtype=np.float32)
-        # Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
-        for start in range(0, len(index), _SCATTERED):
-            part = slice(start, start + _SCATTERED)
-            out[part] = self.array[index[part]]
-            release_pages(self.array)
+        gather(self.array, index, out)
         return out
+
+    def take_into(
+        self, index: npt.NDArray[np.int64], out: Float32Array, places: npt.NDArray[np.int64]
+    ) -> None:
+        """Copy the rows of an index to places of an array."""
+        gather(self.array, index, out, places)
+
+
+@runtime_checkable
+class TakesInto(Protocol):
+    """A `VectorSource` that can copy rows to where they are wanted, which saves a copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.vectors import as_source
+    >>> from semascope.vectors.source import TakesInto
+    >>> isinstance(as_source(np.ones((3, 2))), TakesInto)
+    True
+    """
+
+    def take_into(
+        self, index: npt.NDArray[np.int64], out: Float32Array, places: npt.NDArray[np.int64]
+    ) -> None:
+        """Copy the rows of an ascending index to places of an array."""
 
 
 def as_source(x: Any, *, check_finite: bool = True) -> VectorSource:
@@ -92,7 +129,7 @@ def as_source(x: Any, *, check_finite: bool = True) -> VectorSource:
 
 
 def blocks(source: VectorSource, size: int = _BLOCK) -> Iterator[tuple[int, Float32Array]]:
-    """Walk a source from its first row to its last.
+    """Walk a source from its first row to its last; what is not in memory is read one block ahead.
 
     Yields
     ------
@@ -107,8 +144,24 @@ def blocks(source: VectorSource, size: int = _BLOCK) -> Iterator[tuple[int, Floa
     [0, 2, 4]
     """
     n = source.shape[0]
-    for start in range(0, n, size):
-        yield start, source.rows(start, min(n, start + size))
+    starts = range(0, n, size)
+    if n <= size or _in_memory(source) is not None:
+        for start in starts:
+            yield start, source.rows(start, min(n, start + size))
+        return
+
+    def read(start: int) -> Callable[[Event], tuple[int, Float32Array]]:
+        return lambda stop: (start, source.rows(start, min(n, start + size)))
+
+    with closing(ahead(read(start) for start in starts)) as coming:
+        yield from coming
+
+
+def _in_memory(source: VectorSource) -> npt.NDArray[Any] | None:
+    """Return the array behind a source, if it is one and lies in memory."""
+    if type(source) is ArraySource and not is_mapped(source.array):
+        return source.array
+    return None
 
 
 def moments(
@@ -150,8 +203,10 @@ class Shuffled:
     """Batches of a source's rows in an order fixed by seed and epoch, startable anywhere.
 
     Rows are shuffled in two steps: runs of neighbouring rows are drawn in random order into a
-    buffer, and the buffer is shuffled. What fits into the buffer is shuffled completely; larger
-    data is read in runs that discs and page caches like, and memory stays that of the buffer.
+    buffer, and the buffer is shuffled. What fits into 192 MB is shuffled completely, and read once.
+    Of larger data one buffer of half that size is in use while the next is read in the background,
+    in runs that discs and page caches like, and memory stays that of the two. Arrays in memory are
+    not copied. The order is the same wherever the rows are.
 
     Parameters
     ----------
@@ -184,33 +239,85 @@ class Shuffled:
 
     @property
     def buffer_rows(self) -> int:
-        """Rows held in memory at a time, a whole number of batches."""
+        """Rows that are shuffled together, a whole number of batches."""
         rows = max(self.batch_size, _BUFFER_BYTES // (4 * self.source.shape[1]))
+        if len(self.index) > rows // self.batch_size * self.batch_size:
+            rows = max(self.batch_size, rows // 2)
         return rows // self.batch_size * self.batch_size
 
-    def epoch(self, epoch: int, skip: int = 0) -> Iterator[Float32Array]:
-        """Yield the batches of one epoch, after skipping the first `skip` of them.
+    def epoch(self, epoch: int, skip: int = 0) -> Batches:
+        """Yield the batches of one epoch, after skipping the first `skip` of them."""
+        first = epoch * len(self)
+        return self.batches(first + min(skip, len(self)), first + len(self))
 
-        Buffers that lie wholly in the skipped part are not read.
+    def batches(self, first: int = 0, last: int | None = None) -> Batches:
+        """Yield batches `first` to `last`, counted on from epoch to epoch, or without end.
+
+        Buffers that lie wholly before the first batch are not read. Close the iterator (or exhaust
+        it) to end the reading in the background at once.
         """
+        if len(self) == 0:
+            return
+        array, numbers = _in_memory(self.source), self.index
+        if array is None and len(self.index) <= self.buffer_rows:
+            array, numbers = self.source.take(self.index), np.arange(len(self.index))
+        if array is not None:
+            for epoch, number, keep in self._buffers(first, last):
+                rows, mixed = self._order(epoch, number)
+                for start in keep:
+                    batch = array[numbers[rows[mixed[start : start + self.batch_size]]]]
+                    yield batch.astype(np.float32, copy=False)
+            return
+        plan, jobs = tee(self._buffers(first, last))
+        with closing(ahead(partial(self._read, e, number) for e, number, _ in jobs)) as buffers:
+            for (_, _, keep), data in zip(plan, buffers, strict=False):
+                for start in keep:
+                    yield data[start : start + self.batch_size]
+
+    def _buffers(self, first: int, last: int | None) -> Iterator[tuple[int, int, range]]:
+        """Yield epoch and number of each buffer, and where its batches that are wanted start."""
+        size, per_buffer, at = self.batch_size, self.buffer_rows // self.batch_size, first
+        while last is None or at < last:
+            epoch, batch = divmod(at, len(self))
+            number, inside = divmod(batch, per_buffer)
+            count = min(per_buffer - inside, len(self) - batch)
+            if last is not None:
+                count = min(count, last - at)
+            yield epoch, number, range(inside * size, (inside + count) * size, size)
+            at += count
+
+    def _order(
+        self, epoch: int, number: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return which rows of the index a buffer holds, ascending, and their order of use."""
         n, size = len(self.index), self.buffer_rows
         run = size if n <= size else max(1, min(_BLOCK, size // 64))
         order = generator(self.seed, "runs", epoch).permutation(-(-n // run))
         lengths = np.minimum((order + 1) * run, n) - order * run
         ends = np.cumsum(lengths)
-        per_buffer = size // self.batch_size
-        for number in range(-(-n // size)):
-            if (number + 1) * per_buffer <= skip:
-                continue
-            low, high = number * size, min(n, (number + 1) * size)
-            first, last = np.searchsorted(ends, [low, high - 1], side="right")
-            rows = np.concatenate(
-                [np.arange(r * run, min(n, (r + 1) * run)) for r in order[first : last + 1]]
-            )
-            offset = low - (int(ends[first]) - int(lengths[first]))
-            rows = np.sort(rows[offset : offset + high - low])
-            data = self.source.take(self.index[rows])
-            mixed = generator(self.seed, "rows", epoch, number).permutation(len(data))
-            for start in range(0, len(data), self.batch_size):
-                if number * per_buffer + start // self.batch_size >= skip:
-                    yield data[mixed[start : start + self.batch_size]]
+        low, high = number * size, min(n, (number + 1) * size)
+        first, last = np.searchsorted(ends, [low, high - 1], side="right")
+        rows = np.concatenate(
+            [np.arange(r * run, min(n, (r + 1) * run)) for r in order[first : last + 1]]
+        )
+        offset = low - (int(ends[first]) - int(lengths[first]))
+        rows = np.sort(rows[offset : offset + high - low])
+        return rows, generator(self.seed, "rows", epoch, number).permutation(len(rows))
+
+    def _read(self, epoch: int, number: int, stop: Event) -> Float32Array:
+        """Read a buffer, each row to the place where it is used."""
+        rows, mixed = self._order(epoch, number)
+        places = np.empty_like(mixed)
+        places[mixed] = np.arange(len(mixed))
+        out = np.empty((len(rows), self.source.shape[1]), dtype=np.float32)
+        step = max(1, _CHUNK_BYTES // (4 * out.shape[1]))
+        for start in range(0, len(rows), step):
+            if stop.is_set():
+                break
+            part = slice(start, start + step)
+            index = self.index[rows[part]]
+            if isinstance(self.source, TakesInto):
+                self.source.take_into(index, out, places[part])
+            else:
+                out[places[part]] = self.source.take(index)
+        return out

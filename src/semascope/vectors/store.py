@@ -16,20 +16,19 @@ from semascope.core import (
     ArtifactError,
     FloatArray,
     InputError,
+    ShardFile,
     as_vectors,
+    check_content,
+    damaged,
+    gather,
     listed,
     new_folder,
-    release_pages,
     row_blocks,
-    sha256,
 )
 from semascope.vectors.shards import (
     MANIFEST,
     Shard,
-    ShardFile,
     State,
-    check_size,
-    damaged,
     dtype_name,
     hash_of,
     locked,
@@ -47,8 +46,6 @@ from semascope.vectors.source import Float32Array, Shuffled
 __all__ = ["VectorStore"]
 
 _SHARD_BYTES = 256 << 20
-# Each row that is read maps its neighbours too, some 64 KB of them where they are cached.
-_BLOCK = 1024
 
 
 class VectorStore:
@@ -217,18 +214,20 @@ class VectorStore:
             raise InputError(
                 f"row {outside[0]} is outside of the {len(self):,} rows of {self.path}"
             )
-        # Shard by shard, so that one shard is mapped at a time and each is read front to back.
-        order = np.argsort(wanted, kind="stable")
-        ascending = wanted[order].astype(np.int64)
-        cuts = np.searchsorted(ascending, self._starts)
         out = np.empty((len(wanted), self.shape[1]), dtype=np.float32)
-        for number in np.flatnonzero(np.diff(cuts)).tolist():
-            array = self._mapped(number)
-            for start in range(cuts[number], cuts[number + 1], _BLOCK):
-                part = slice(start, min(start + _BLOCK, cuts[number + 1]))
-                out[order[part]] = array[ascending[part] - self._starts[number]]
-                release_pages(array)
+        order = np.argsort(wanted, kind="stable")
+        self.take_into(wanted[order].astype(np.int64), out, order)
         return out
+
+    def take_into(
+        self, index: npt.NDArray[np.int64], out: Float32Array, places: npt.NDArray[np.int64]
+    ) -> None:
+        """Copy the rows of an ascending index, which is not checked, to places of an array."""
+        # Shard by shard, so that one shard is mapped at a time and each is read front to back.
+        cuts = np.searchsorted(index, self._starts)
+        for number in np.flatnonzero(np.diff(cuts)).tolist():
+            part = slice(cuts[number], cuts[number + 1])
+            gather(self._mapped(number), index[part] - self._starts[number], out, places[part])
 
     def batches(
         self, batch_size: int, seed: int, epoch: int = 0, *, skip: int = 0
@@ -276,13 +275,7 @@ class VectorStore:
         """Read every file and compare its checksum; raise `ArtifactError` for the first bad one."""
         for number, shard in enumerate(self._state.shards):
             for file in shard.files:
-                path = self.path / file.name
-                check_size(path, file)
-                if sha256(path) != file.sha256:
-                    raise ArtifactError(
-                        f"{path} was changed after it was written (checksum differs); "
-                        "restore it from a copy"
-                    )
+                check_content(self.path / file.name, file)
             self._mapped(number)
 
     def _mapped(self, number: int) -> FloatArray:
@@ -394,6 +387,6 @@ class VectorStore:
             if items is not None:
                 path = self.path / f"items-{number:05d}.parquet"
                 write_items(path, items.slice(start, len(part)))
-                described = ShardFile(path.name, path.stat().st_size, sha256(path))
+                described = ShardFile.of(path)
             shards.append(Shard(len(part), vectors, described))
         return shards

@@ -1,0 +1,86 @@
+"""Files that a manifest lists, with the size and checksum that they had when they were written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semascope.core.errors import ArtifactError
+from semascope.core.files import sha256
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """One file as it was written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import ShardFile
+    >>> _ = Path("a.txt").write_text("abc")
+    >>> ShardFile.of(Path("a.txt")).bytes
+    3
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> ShardFile:
+        """Describe a file as it is now."""
+        return cls(path.name, path.stat().st_size, sha256(path))
+
+
+def check_size(path: Path, file: ShardFile) -> None:
+    """Raise `ArtifactError` if a file is missing or has another size than it had.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import ArtifactError, ShardFile, check_size
+    >>> try:
+    ...     check_size(Path("a.npy"), ShardFile("a.npy", 3, ""))
+    ... except ArtifactError as err:
+    ...     print(err)
+    a.npy is missing; restore it from a copy
+    """
+    if not path.is_file():
+        raise ArtifactError(f"{path} is missing; restore it from a copy")
+    size = path.stat().st_size
+    if size != file.bytes:
+        raise ArtifactError(
+            f"{path} has {size} bytes instead of {file.bytes}: it is truncated or was changed; "
+            "restore it from a copy"
+        )
+
+
+def check_content(path: Path, file: ShardFile) -> None:
+    """Read a file and raise `ArtifactError` if it is not what was written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import ShardFile, check_content
+    >>> _ = Path("a.txt").write_text("abc")
+    >>> check_content(Path("a.txt"), ShardFile.of(Path("a.txt")))
+    """
+    check_size(path, file)
+    if sha256(path) != file.sha256:
+        raise ArtifactError(
+            f"{path} was changed after it was written (checksum differs); restore it from a copy"
+        )
+
+
+def damaged(path: Path, err: Exception) -> ArtifactError:
+    """Build the error for a file that cannot be what was written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import damaged
+    >>> print(damaged(Path("store.json"), KeyError("rows")))
+    store.json is damaged: there is no 'rows'; restore it from a copy
+    """
+    reason = f"there is no '{err.args[0]}'" if isinstance(err, KeyError) else str(err)
+    return ArtifactError(f"{path} is damaged: {reason}; restore it from a copy")

@@ -1,0 +1,187 @@
+"""Encoding of millions of rows into a folder of shards, which can be gone on with."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+import numpy as np
+
+from semascope.core import ArtifactError, Codes, CodeStore, ShardFile, ahead, write_codes
+from semascope.core import progress as shown
+from semascope.core.code_shards import (
+    CodeShard,
+    CodeState,
+    claimed,
+    shard_name,
+    with_shard,
+    write_state,
+)
+from semascope.discover.dictionary import BLOCK, SHARD_ROWS, Dictionary, Refine, check_refine
+from semascope.discover.recipe import whole
+from semascope.vectors import Float32Array, VectorSource
+
+
+class RowsToEncode(Protocol):
+    """Rows whose vectors are read, or made, piece by piece."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def read(self, start: int, stop: int) -> Any:
+        """Return what rows `start` to `stop` are made from; called in a background thread."""
+
+    def checksum(self, content: Any, before: int) -> int:
+        """Continue a CRC-32 with what `read` returned."""
+
+    def vectors(self, content: Any) -> Float32Array:
+        """Return the vectors (b, d) of what `read` returned."""
+
+
+@dataclass(frozen=True)
+class VectorRows:
+    """The rows of a source of vectors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover.encode import VectorRows
+    >>> from semascope.vectors import as_source
+    >>> len(VectorRows(as_source(np.ones((3, 2)))))
+    3
+    """
+
+    source: VectorSource
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.source.shape[0]
+
+    def read(self, start: int, stop: int) -> Float32Array:
+        """Return the vectors."""
+        return self.source.rows(start, stop)
+
+    def checksum(self, content: Float32Array, before: int) -> int:
+        """Continue a CRC-32 with vectors."""
+        # Four times as fast as a cryptographic hash; it is to find accidents, nobody's intent.
+        return zlib.crc32(np.ascontiguousarray(content).data, before)
+
+    def vectors(self, content: Float32Array) -> Float32Array:
+        """Return the vectors as they are."""
+        return content
+
+
+@dataclass
+class _Part:
+    """Rows `start` to `stop`, read one block ahead, and the checksum of those read so far."""
+
+    rows: RowsToEncode
+    start: int
+    stop: int
+    crc32: int = field(default=0)
+
+    def __iter__(self) -> Iterator[Any]:
+        jobs = (self._job(start) for start in range(self.start, self.stop, BLOCK))
+        with closing(ahead(jobs)) as coming:
+            yield from coming
+
+    def _job(self, start: int) -> Callable[[Event], Any]:
+        def read(stop: Event) -> Any:
+            content = self.rows.read(start, min(self.stop, start + BLOCK))
+            self.crc32 = self.rows.checksum(content, self.crc32)
+            return content
+
+        return read
+
+
+def encode_rows(
+    dictionary: Dictionary,
+    path: Path,
+    rows: RowsToEncode,
+    *,
+    refine: Refine | None = None,
+    shard_rows: int = SHARD_ROWS,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = False,
+    made_from: dict[str, Any] | None = None,
+    change: Callable[[Codes], Codes] = lambda codes: codes,
+) -> CodeStore:
+    """Write the codes of rows into a folder; see `Dictionary.encode_to`.
+
+    Parameters
+    ----------
+    rows : RowsToEncode
+        The rows.
+    made_from : dict, optional
+        What else decides the codes, as JSON data: compared when the work is gone on with.
+    change : callable
+        Applied to the codes of each block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from semascope.discover import Dictionary
+    >>> from semascope.discover.encode import VectorRows, encode_rows
+    >>> from semascope.vectors import as_source
+    >>> eye, zero = np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
+    >>> dictionary = Dictionary(eye, zero, eye, zero, n_active=1)
+    >>> encode_rows(dictionary, Path("a.codes"), VectorRows(as_source(np.ones((3, 2))))).nnz
+    3
+    """
+    from semascope.kernels import native
+
+    n, size = len(rows), whole("shard_rows", shard_rows)
+    how = check_refine(refine or dictionary.refine, ragged=dictionary.n_active is None)
+    coder = dictionary.coder(how)
+    facts = {
+        "dictionary": dictionary.fingerprint,
+        "refine": how,
+        "kernels": native.chosen(),
+        "shard_rows": size,
+        **(made_from or {}),
+    }
+    plan = CodeState((n, dictionary.n_components), facts)
+    with claimed(path, plan, resume=resume, overwrite=overwrite) as state:
+        _require_same_rows(path, state, rows, progress)
+        with shown("encode", n - state.rows, "rows", show=progress) as bar:
+
+            def codes(part: _Part) -> Iterator[Codes]:
+                for content in part:
+                    some = change(coder(rows.vectors(content)))
+                    yield some
+                    bar.advance(len(some))
+
+            for start in range(state.rows, n, size):
+                part = _Part(rows, start, min(n, start + size))
+                file = path / shard_name(len(state.shards))
+                written = write_codes(file, codes(part), dictionary.n_components)
+                shard = CodeShard(len(written), written.nnz, part.crc32, ShardFile.of(file))
+                state = with_shard(state, shard)
+                write_state(path, state)
+    return CodeStore(path)
+
+
+def _require_same_rows(path: Path, state: CodeState, rows: RowsToEncode, progress: bool) -> None:
+    """Raise `ArtifactError` if finished shards were made from other rows."""
+    if not state.shards:
+        return
+    start = 0
+    with shown("compare", state.rows, "rows", show=progress) as bar:
+        for shard in state.shards:
+            part = _Part(rows, start, start + shard.rows)
+            for _ in part:
+                pass
+            if part.crc32 != shard.source_crc32:
+                raise ArtifactError(
+                    f"rows {start} to {part.stop - 1} are not those that the codes in {path} were "
+                    "made from; pass the same rows, or start again with --overwrite"
+                )
+            start = part.stop
+            bar.advance(shard.rows)
