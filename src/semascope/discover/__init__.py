@@ -2,6 +2,7 @@
 
 from semascope.discover.dictionary import Dictionary, Refine, check_refine
 from semascope.discover.fit import Fit, fit_dictionary, fit_more, fold
+from semascope.discover.index import Index, make_index
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.discover.sae import BatchTopKSAE, TopKSAE
 from semascope.discover.sizes import check_sizes, default_sizes
@@ -11,6 +12,7 @@ __all__ = [
     "BatchTopKSAE",
     "Dictionary",
     "Fit",
+    "Index",
     "Recipe",
     "Refine",
     "State",
@@ -21,5 +23,6 @@ __all__ = [
     "fit_dictionary",
     "fit_more",
     "fold",
+    "make_index",
     "recipe_for",
 ]

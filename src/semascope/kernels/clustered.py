@@ -1,4 +1,4 @@
-"""Latents in clusters: the active ones of a row are sought in the clusters most likely to hold them."""
+"""Latents in clusters: those of a row are sought in the clusters most likely to hold them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from semascope.core import InputError
 from semascope.kernels import native
 from semascope.kernels.encoder import LinearEncoder, Precision
-from semascope.kernels.ops import SparseRows
+from semascope.kernels.ops import SparseRows, scores
 
 Floats = npt.NDArray[np.float32]
 
@@ -121,7 +121,8 @@ class ClusteredEncoder:
     @cached_property
     def _keys(self) -> LinearEncoder:
         keys, bias = self.clusters.keys, self.clusters.key_bias
-        return LinearEncoder(torch.from_numpy(np.array(keys)), torch.from_numpy(np.array(bias)))
+        parts = (torch.from_numpy(np.array(keys)), torch.from_numpy(np.array(bias)))
+        return LinearEncoder(*parts, precision="float32")
 
     @cached_property
     def _groups(self) -> Any:
@@ -134,13 +135,20 @@ class ClusteredEncoder:
         return core.Groups(*plain, self.precision, self.packed, torch.get_num_threads())
 
     def chosen(self, x: Tensor, probes: int) -> Tensor:
-        """Return the clusters that each row (b, d) probes, int64 of shape (b, probes)."""
+        """Return the clusters that each row (b, d) probes, ascending; int64 (b, probes)."""
         c = self.clusters.n
         if not 1 <= probes <= c:
             raise InputError(f"probes must be from 1 to the {c} clusters, got {probes}")
         if probes == c:
-            return torch.arange(c).expand(len(x), c)
-        return self._keys.topk(x, probes).latents.reshape(-1, probes)
+            return torch.arange(c).repeat(len(x), 1)
+        packed = self._keys.packed(x)
+        if packed is None:
+            best = scores(x, self._keys.weight, self._keys.bias).topk(probes, dim=1).indices
+            return best.sort(dim=1).values
+        chosen = torch.empty((len(x), probes), dtype=torch.int64)
+        flat = native.plain(chosen.reshape(-1))[0]
+        packed.choose(*native.plain(x), probes, flat, torch.get_num_threads())
+        return chosen
 
     def topk(self, x: Tensor, k: int, probes: int, *, by_latent: bool = False) -> SparseRows:
         """Keep the `k` largest of each row (b, d) among the clusters it probes, cut at zero.
@@ -150,6 +158,7 @@ class ClusteredEncoder:
         """
         if not 1 <= k <= len(self.bias):
             raise InputError(f"k must be from 1 to the {len(self.bias)} latents, got {k}")
+        x = x.contiguous()
         chosen = self.chosen(x, probes)
         offsets = torch.arange(0, len(x) * k, k)
         if self._groups is None:
@@ -160,7 +169,7 @@ class ClusteredEncoder:
             return SparseRows(offsets, latents.reshape(-1), values.reshape(-1).clamp_(min=0))
         latents, values = torch.empty(len(x) * k, dtype=torch.int64), torch.empty(len(x) * k)
         self._groups.topk(
-            *native.plain(x.contiguous(), chosen.reshape(-1)),
+            *native.plain(x, chosen.reshape(-1)),
             k,
             by_latent,
             *native.plain(latents, values),

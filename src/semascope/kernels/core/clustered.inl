@@ -22,6 +22,49 @@ void pack_groups(const Groups& g, Packed& p, std::vector<int64_t>& panels, int t
                  [&](int c) { lay_out(g, c, p, panels[c]); });
 }
 
+// The p clusters with the largest scores of each row, ascending; among equal ones the first.
+void choose(const Packed& keys, const float* x, int64_t b, int64_t p, int64_t* out, int threads) {
+    constexpr int64_t size = 4 * MR;
+    const int64_t width = keys.panels * NR;
+    parallel_for(static_cast<int>((b + size - 1) / size), threads, [&](int at) {
+        thread_local Block block;
+        thread_local Aligned<float> scores;
+        thread_local std::vector<std::uint32_t> ranks;
+        const int64_t start = at * size, rows = std::min(size, b - start);
+        fill_block(block, keys, x + start * keys.d, rows);
+        scores.resize(static_cast<std::size_t>(size * width));
+        for (int64_t panel = 0; panel < keys.panels; ++panel) {
+            for (int64_t r0 = 0; r0 < block.padded; r0 += MR) {
+                vec s[MR][NV];
+                tile_full(block.full.data() + r0 * keys.d, keys.full.data() + panel * keys.d * NR,
+                          keys.bias.data() + panel * NR, keys.d, s);
+                for (int r = 0; r < MR; ++r)
+                    for (int v = 0; v < NV; ++v)
+                        store(scores.data() + (r0 + r) * width + panel * NR + v * L, s[r][v]);
+            }
+        }
+        ranks.resize(keys.m);
+        for (int64_t r = 0; r < rows; ++r) {
+            const float* own = scores.data() + r * width;
+            for (int64_t c = 0; c < keys.m; ++c)
+                ranks[c] = static_cast<std::uint32_t>(key_of(own[c], 0) >> 32);
+            // The p-th largest rank, bit by bit.
+            std::uint32_t least = 0;
+            for (int bit = 31; bit >= 0; --bit) {
+                const std::uint32_t tried = least | 1u << bit;
+                std::uint32_t above = 0;
+                for (int64_t c = 0; c < keys.m; ++c) above += ranks[c] >= tried;
+                if (above >= p) least = tried;
+            }
+            int64_t equal = p;
+            for (int64_t c = 0; c < keys.m; ++c) equal -= ranks[c] > least;
+            int64_t* to = out + (start + r) * p;
+            for (int64_t c = 0; c < keys.m; ++c)
+                if (ranks[c] > least || (ranks[c] == least && equal-- > 0)) *to++ = c;
+        }
+    });
+}
+
 // The rows of a block that probe one cluster, side by side as the product reads them.
 void gather(const Packed& p, const Block& all, const std::int32_t* rows, int64_t n, Block& part) {
     part.rows = n;

@@ -132,6 +132,9 @@ struct Kernels {
     // Lay every cluster out in panels of its own; `panels` says where each begins.
     void (*pack_groups)(const Groups&, Packed& into, std::vector<std::int64_t>& panels,
                         int threads);
+    // The p clusters with the largest scores of each row, (b, p); keys are packed in float32.
+    void (*choose)(const Packed& keys, const float* x, std::int64_t b, std::int64_t p,
+                   std::int64_t* out, int threads);
     // As topk, among the members of the clusters that each row probes, (b, n_probes). Without
     // `panels` clusters are laid out as rows come to them.
     void (*topk_of_groups)(const Groups&, const Packed&, const std::vector<std::int64_t>& panels,

@@ -31,7 +31,7 @@ extern const Kernels kernels;
 const Kernels kernels{SEMASCOPE_NAME, kHalf,     kByte,      NR,       &pack,    &topk,
                       &batch_topk,    &threshold, &refit,    &pursue,
                       &add_noise,     &residual,  &update,
-                      &pack_groups,   &topk_of_groups};
+                      &pack_groups,   &choose,    &topk_of_groups};
 
 }  // namespace SEMASCOPE_ISA
 }  // namespace semascope

@@ -180,6 +180,18 @@ private:
     std::vector<std::int64_t> panels;
 };
 
+void choose(const PyPacked& p, const Matrix& x, std::int64_t n, OutIndex out, int threads) {
+    require(p.packed.precision == Precision::full, "keys must be packed in float32");
+    require(static_cast<std::int64_t>(x.shape(1)) == p.packed.d,
+            "x and keys must have the same length of rows");
+    require(n >= 1 && n <= p.packed.m, "n must be from 1 to the number of keys");
+    require(static_cast<std::int64_t>(out.size()) == static_cast<std::int64_t>(x.shape(0)) * n,
+            "the output must have n entries a row");
+    nb::gil_scoped_release free;
+    p.kernels->choose(p.packed, x.data(), static_cast<std::int64_t>(x.shape(0)), n, out.data(),
+                      threads);
+}
+
 void topk(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x, int k,
           bool by_latent, OutIndex latents, OutVector values, int threads) {
     const Encoder e = p.encoder(weight, bias, x);
@@ -333,6 +345,7 @@ NB_MODULE(_core, m) {
         .def_prop_ro("precision", &PyPacked::precision)
         .def("topk", &topk, as("weight"), as("bias"), as("x"), "k"_a, "by_latent"_a,
              as("latents"), as("values"), "threads"_a)
+        .def("choose", &choose, as("x"), "n"_a, as("out"), "threads"_a)
         .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)
         .def("threshold", &threshold, as("weight"), as("bias"), as("x"), as("bars"), "threads"_a)
         .def("pursue", &pursue, as("atoms"), as("zeros"), as("bias"), as("x"), "k"_a, "rounds"_a,

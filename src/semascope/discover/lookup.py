@@ -1,0 +1,112 @@
+"""Encoding through an index: no copy of the encoder or the atoms, mapped files stay mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core import InputError, did_you_mean, release_pages
+from semascope.discover.index import Index
+from semascope.vectors import VectorSource, blocks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semascope.kernels import SparseRows
+
+Search = Literal["auto", "exact", "clustered"]
+SEARCHES: tuple[Search, ...] = ("auto", "exact", "clustered")
+
+Floats = npt.NDArray[np.float32]
+
+# The more rows, the fewer times a cluster is laid out; refits gather the atoms of fewer at a time.
+_BLOCK, _FITTED = 16_384, 512
+
+
+def check_search(search: str, index: Index | None, refine: str) -> Index | None:
+    """Return the index if latents are to be looked up in it, or raise `InputError`.
+
+    Examples
+    --------
+    >>> from semascope.discover.lookup import check_search
+    >>> check_search("auto", None, "none") is None
+    True
+    """
+    if search not in SEARCHES:
+        raise InputError(
+            f"search must be one of {', '.join(SEARCHES)}, got '{search}'"
+            f"{did_you_mean(search, SEARCHES)}"
+        )
+    if search == "clustered" and index is None:
+        raise InputError("this dictionary has no index; make one with dictionary.indexed(rows)")
+    if search == "clustered" and refine == "pursuit":
+        raise InputError(
+            "pursuit looks at all atoms in every round; use search='exact', or refine='refit'"
+        )
+    return None if search == "exact" or refine == "pursuit" else index
+
+
+def lookup(
+    weight: Floats,
+    weight_bias: Floats,
+    index: Index,
+    source: VectorSource,
+    k: int,
+    fit_on: tuple[Floats, Floats] | None = None,
+) -> Iterator[tuple[int, SparseRows]]:
+    """Yield ``(first row, codes)`` block by block, each row's latents ascending.
+
+    Parameters
+    ----------
+    weight, weight_bias : ndarray of float32, shapes (m, d) and (m,)
+        The encoder; may be mapped.
+    index : Index
+    source : VectorSource
+    k : int
+        Latents a row.
+    fit_on : (ndarray, ndarray), optional
+        Atoms (m, d) and bias (d,) on which activations are fitted anew.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover import make_index
+    >>> from semascope.discover.lookup import lookup
+    >>> from semascope.vectors import as_source
+    >>> rows = as_source(np.random.default_rng(0).standard_normal((200, 4)))
+    >>> eye = np.eye(4, dtype=np.float32)
+    >>> index = make_index(eye, eye[0] * 0, rows, n_active=1)
+    >>> [start for start, _ in lookup(eye, eye[0] * 0, index, rows, k=1)]
+    [0]
+    """
+    import torch
+
+    from semascope.kernels import ClusteredEncoder
+
+    encoder = ClusteredEncoder(weight, weight_bias, index.clusters)
+    for start, block in blocks(source, _BLOCK):
+        rows = torch.from_numpy(np.ascontiguousarray(block))
+        codes = encoder.topk(rows, k, index.probes, by_latent=True)
+        release_pages(weight)
+        yield start, codes if fit_on is None else _fitted(codes, k, *fit_on, rows)
+
+
+def _fitted(codes: SparseRows, k: int, atoms: Floats, bias: Floats, rows: Tensor) -> SparseRows:
+    """Refit on copies of the active atoms alone."""
+    import torch
+
+    from semascope.kernels import SparseRows, refit
+
+    values, offset = codes.values.clone(), torch.from_numpy(np.array(bias))
+    for start in range(0, len(rows), _FITTED):
+        pairs = slice(start * k, (start + _FITTED) * k)
+        part = rows[start : start + _FITTED]
+        active, own = codes.latents[pairs].unique(return_inverse=True)
+        used = torch.from_numpy(np.array(atoms[active.numpy()]))
+        few = SparseRows(torch.arange(0, len(own), k), own, codes.values[pairs])
+        values[pairs] = refit(few, used, offset, part).values
+        release_pages(atoms)
+    return SparseRows(codes.offsets, codes.latents, values)
