@@ -44,7 +44,7 @@ def strongest(weight: Floats, bias: Floats, rows: Floats, k: int) -> Ints:
     >>> import numpy as np
     >>> from semascope.discover.clusters import strongest
     >>> eye = np.eye(3, dtype=np.float32)
-    >>> strongest(eye, eye[0], eye, k=1).tolist()
+    >>> strongest(eye, eye[0] * 0, eye, k=1).tolist()
     [[0], [1], [2]]
     """
     encoder = ClusteredEncoder(weight, bias, Clusters.whole(*weight.shape))
@@ -143,6 +143,8 @@ def _keys(rows: Floats, hit: Ints, sizes: Ints) -> tuple[Floats, Floats]:
     second += _RIDGE * max(np.trace(second) / d, 1e-30) * np.eye(d)
     # The rows are centred, so that slope and intercept separate.
     keys = np.linalg.solve(second, np.asarray(fired @ x).T).T
+    # What is left of clusters that never fire slows products down by factors where it is denormal.
+    keys[np.abs(keys) < 1e-12 * np.abs(keys).max()] = 0
     return keys.astype(np.float32), np.asarray(fired.sum(axis=1) / s, dtype=np.float32)
 
 

@@ -55,7 +55,7 @@ class Index:
     >>> rows = as_source(random.standard_normal((500, 8)))
     >>> index = make_index(weight, weight[:, 0] * 0, rows, n_active=4)
     >>> index.clusters.n, index.asked
-    (48, 0.95)
+    (36, 0.95)
     """
 
     clusters: Clusters
