@@ -153,7 +153,7 @@ def _spherical(x: Tensor, n: int, random: np.random.Generator) -> Tensor:
     centroids = x[torch.from_numpy(random.permutation(len(x))[:n])].clone()
     for _ in range(_ROUNDS):
         nearest = LinearEncoder(centroids, torch.zeros(n))
-        label = torch.cat([nearest.topk(part, 1).latents for part in x.split(_BLOCK)])
+        label = torch.cat([nearest.topk(part, 1).latents for part in torch.split(x, _BLOCK)])
         sums = torch.zeros_like(centroids).index_add_(0, label, x)
         # An empty cluster begins again from a row.
         empty = torch.bincount(label, minlength=n) == 0

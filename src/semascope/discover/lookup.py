@@ -104,9 +104,10 @@ def _fitted(codes: SparseRows, k: int, atoms: Floats, bias: Floats, rows: Tensor
     for start in range(0, len(rows), _FITTED):
         pairs = slice(start * k, (start + _FITTED) * k)
         part = rows[start : start + _FITTED]
-        active, own = codes.latents[pairs].unique(return_inverse=True)
-        used = torch.from_numpy(np.array(atoms[active.numpy()]))
-        few = SparseRows(torch.arange(0, len(own), k), own, codes.values[pairs])
+        active, own = np.unique(codes.latents[pairs].numpy(), return_inverse=True)
+        used = torch.from_numpy(np.array(atoms[active]))
+        offsets = torch.arange(0, len(own), k)
+        few = SparseRows(offsets, torch.from_numpy(own), codes.values[pairs])
         values[pairs] = refit(few, used, offset, part).values
         release_pages(atoms)
     return SparseRows(codes.offsets, codes.latents, values)

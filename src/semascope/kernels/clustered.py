@@ -181,9 +181,10 @@ class ClusteredEncoder:
         first, members = self.clusters.first, self.clusters.members
         best = torch.full((len(x), k), -torch.inf, dtype=x.dtype)
         which = torch.zeros((len(x), k), dtype=torch.int64)
-        flat, order = chosen.reshape(-1).sort(stable=True)
-        numbers, counts = flat.unique_consecutive(return_counts=True)
-        parts = (order // max(1, chosen.shape[1])).split(counts.tolist())
+        flat = chosen.reshape(-1).numpy()
+        order = torch.from_numpy(np.argsort(flat, kind="stable") // max(1, chosen.shape[1]))
+        numbers, counts = np.unique(flat, return_counts=True)
+        parts = torch.split(order, counts.tolist())
         for c, rows in zip(numbers.tolist(), parts, strict=True):
             own = members[first[c] : first[c + 1]]
             weight, bias = torch.from_numpy(self.weight[own]), torch.from_numpy(self.bias[own])

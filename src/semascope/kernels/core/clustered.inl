@@ -30,6 +30,8 @@ void choose(const Packed& keys, const float* x, int64_t b, int64_t p, int64_t* o
         thread_local Block block;
         thread_local Aligned<float> scores;
         thread_local std::vector<std::uint32_t> ranks;
+        thread_local std::vector<int64_t> chosen;
+        chosen.resize(keys.m + 1);
         const int64_t start = at * size, rows = std::min(size, b - start);
         fill_block(block, keys, x + start * keys.d, rows);
         scores.resize(static_cast<std::size_t>(size * width));
@@ -58,9 +60,15 @@ void choose(const Packed& keys, const float* x, int64_t b, int64_t p, int64_t* o
             }
             int64_t equal = p;
             for (int64_t c = 0; c < keys.m; ++c) equal -= ranks[c] > least;
-            int64_t* to = out + (start + r) * p;
-            for (int64_t c = 0; c < keys.m; ++c)
-                if (ranks[c] > least || (ranks[c] == least && equal-- > 0)) *to++ = c;
+            // Without branches, each is written and the next one may take its place.
+            int64_t n = 0;
+            for (int64_t c = 0; c < keys.m; ++c) {
+                const bool same = ranks[c] == least;
+                chosen[n] = c;
+                n += (ranks[c] > least) | (same & (equal > 0));
+                equal -= same;
+            }
+            std::memcpy(out + (start + r) * p, chosen.data(), sizeof(int64_t) * p);
         }
     });
 }
