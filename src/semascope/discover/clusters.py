@@ -145,7 +145,9 @@ def _keys(rows: Floats, hit: Ints, sizes: Ints) -> tuple[Floats, Floats]:
     keys = np.linalg.solve(second, np.asarray(fired @ x).T).T
     # What is left of clusters that never fire slows products down by factors where it is denormal.
     keys[np.abs(keys) < 1e-12 * np.abs(keys).max()] = 0
-    return keys.astype(np.float32), np.asarray(fired.sum(axis=1) / s, dtype=np.float32)
+    return np.ascontiguousarray(keys, dtype=np.float32), np.asarray(
+        fired.sum(axis=1) / s, dtype=np.float32
+    )
 
 
 def _spherical(x: Tensor, n: int, random: np.random.Generator) -> Tensor:

@@ -121,7 +121,8 @@ class ClusteredEncoder:
     @cached_property
     def _keys(self) -> LinearEncoder:
         keys, bias = self.clusters.keys, self.clusters.key_bias
-        parts = (torch.from_numpy(np.array(keys)), torch.from_numpy(np.array(bias)))
+        # Copies in rows: maps cannot be written, and columns would not reach the kernels.
+        parts = (torch.from_numpy(np.array(part, order="C")) for part in (keys, bias))
         return LinearEncoder(*parts, precision="float32")
 
     @cached_property
