@@ -174,8 +174,10 @@ class Dictionary:
         """Return this dictionary with an index over its latents, for very many of them.
 
         Encoding then looks into some clusters of latents instead of at all of them. It pays from
-        some 50,000 latents on. With an index nothing copies the encoder or the atoms: of a
-        dictionary that is mapped from a file, memory holds the index and what a block needs.
+        some 100,000 latents on, and the more the more unevenly the latents fire. With an index
+        nothing copies the encoder or the atoms: of a dictionary that is mapped from a file, memory
+        holds the index, what a block needs, and pages of the file that the system can take back;
+        they are given back after each block of 16,384 rows.
 
         Parameters
         ----------
