@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +17,15 @@ from semascope.core import (
     Codes,
     CodeStore,
     InputError,
-    did_you_mean,
     load_tensors,
     save_tensors,
 )
+from semascope.discover.coder import Coder, Layout, Refine, check_refine
+from semascope.discover.index import Index, make_index
+from semascope.discover.lookup import Search, check_search
 from semascope.vectors import Float32Array, VectorSource, as_source, blocks
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from semascope.kernels import LinearEncoder, SparseRows
-
 Form = Literal["linear-topk", "linear-threshold"]
-Refine = Literal["none", "refit", "pursuit"]
-REFINEMENTS: tuple[Refine, ...] = ("none", "refit", "pursuit")
-
-# Rows encoded at a time; fewer where torch's way writes their scores (rows x atoms) down.
-BLOCK, _SCORE_BYTES = 4096, 64 << 20
 SHARD_ROWS = 131_072
 
 
@@ -63,6 +55,9 @@ class Dictionary:
         "pursuit" also chooses the atoms anew, in four rounds, each time those nearest to what is
         left. On 4,096 atoms with 32 active of MiniLM vectors the fraction of variance unexplained
         falls from 0.21 to 0.18 and 0.13.
+    index : Index or None
+        Where to look for the latents of a row, made by `indexed`. Searches are then not exact
+        unless asked to be.
 
     Examples
     --------
@@ -82,6 +77,7 @@ class Dictionary:
     n_active: int | None = None
     threshold: Float32Array | None = None
     refine: Refine = "none"
+    index: Index | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -117,79 +113,111 @@ class Dictionary:
         """Length of the vectors, `d`."""
         return int(self.atoms.shape[1])
 
-    def encode_blocks(self, x: Any, *, refine: Refine | None = None) -> Iterator[tuple[int, Codes]]:
+    def encode_blocks(
+        self, x: Any, *, refine: Refine | None = None, search: Search = "auto"
+    ) -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
-        source, coder = self.source_of(x), self.coder(refine)
-        for start, block in blocks(source, BLOCK):
+        source, coder = self.source_of(x), self.coder(refine, search=search)
+        for start, block in blocks(source, coder.rows):
             yield start, coder(block)
 
-    def coder(self, refine: Refine | None = None) -> Callable[[Float32Array], Codes]:
+    def coder(self, refine: Refine | None = None, *, search: Search = "auto") -> Coder:
         """Return what turns rows in memory (b, d) into their codes.
 
         The encoder is laid out for selection once and kept, so that many small calls are fast.
         """
-        import torch
-
-        from semascope.kernels import native
-
-        select = self._selection(check_refine(refine or self.refine, ragged=self.n_active is None))
-        size = BLOCK
-        if native.compiled() is None:
-            size = max(1, min(size, _SCORE_BYTES // (4 * self.n_components)))
-
-        def code(rows: Float32Array) -> Codes:
-            x, parts = torch.from_numpy(np.ascontiguousarray(rows)), []
-            for start in range(0, len(x), size):
-                part = x[start : start + size]
-                parts.append(_codes(select(part), len(part), self.n_components))
-            return Codes.stack(parts, self.n_components)
-
-        return code
-
-    def _selection(self, how: Refine) -> Callable[[Tensor], SparseRows]:
-        from semascope.kernels import default_rounds, pursue, refit
-
-        k = min(self.n_active or 0, self.n_components)
-        if how == "pursuit":
-            plain, offset = self._plain, self._decoder[1]
-            return lambda part: pursue(plain, offset, part, k, default_rounds(k))
-        encoder = self._encoder
-        threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
-
-        def chosen(part: Tensor) -> SparseRows:
-            if threshold is None:
-                return encoder.topk(part, k, by_latent=True)
-            return encoder.threshold(part, threshold)
-
-        if how == "refit":
-            atoms, bias = self._decoder
-            return lambda part: refit(chosen(part), atoms, bias, part)
-        return chosen
+        how = check_refine(refine or self.refine, ragged=self.n_active is None)
+        return self._layout.coder(how, check_search(search, self.index, how))
 
     @cached_property
-    def _encoder(self) -> LinearEncoder:
-        from semascope.kernels import LinearEncoder
-
-        return LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
-
-    @cached_property
-    def _decoder(self) -> tuple[Tensor, Tensor]:
-        return _tensor(self.atoms), _tensor(self.bias)
-
-    @cached_property
-    def _plain(self) -> LinearEncoder:
-        """The atoms as an encoder, which is what pursuit selects by."""
-        import torch
-
-        from semascope.kernels import LinearEncoder
-
-        return LinearEncoder(self._decoder[0], torch.zeros(self.n_components))
+    def _layout(self) -> Layout:
+        return Layout(self)
 
     def __getstate__(self) -> dict[str, Any]:
         # What is laid out for this processor is made again where it is needed.
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def encode(self, x: Any, *, refine: Refine | None = None) -> Codes:
+    def indexed(
+        self,
+        rows: Any,
+        *,
+        recall: float = 0.95,
+        clusters: int | None = None,
+        renumber: bool = False,
+        seed: int = 0,
+    ) -> Dictionary:
+        """Return this dictionary with an index over its latents, for very many of them.
+
+        Encoding then looks into some clusters of latents instead of at all of them. It pays from
+        some 100,000 latents on, and the more the more unevenly the latents fire. With an index
+        nothing copies the encoder or the atoms: of a dictionary that is mapped from a file, memory
+        holds the index, what a block needs, and pages of the file that the system can take back;
+        they are given back after each block of 16,384 rows.
+
+        Parameters
+        ----------
+        rows : vectors
+            Like those that will be encoded, such as the training rows; at least 64.
+        recall : float, default 0.95
+            Share of the latents of exact search that should be found; ``index.recall`` tells what
+            was reached on rows kept apart.
+        clusters : int, optional
+            By default ``8 sqrt(m)``.
+        renumber : bool, default False
+            Number the latents by cluster, so that a cluster is read from a mapped file in one
+            piece; copies the dictionary. Do it before anything refers to latents by number.
+        seed : int, default 0
+            Same seed, same bytes.
+
+        Raises
+        ------
+        InputError
+            If the dictionary has thresholds in place of a number of active latents, or there are
+            too few rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from semascope.discover import Dictionary
+        >>> random = np.random.default_rng(0)
+        >>> atoms = random.standard_normal((400, 8)).astype(np.float32)
+        >>> plain = Dictionary(atoms, atoms[:, 0] * 0, atoms, atoms[0] * 0, n_active=4)
+        >>> rows = random.standard_normal((500, 8))
+        >>> large = plain.indexed(rows, recall=0.9)
+        >>> large.index.recall > 0.8, large.index.cost < 1
+        (True, True)
+        >>> large.encode(rows[:1], search="exact").indices.tolist() == plain.encode(
+        ...     rows[:1]
+        ... ).indices.tolist()
+        True
+        """
+        if self.n_active is None:
+            raise InputError(
+                "an index needs a number of active latents a row, and here thresholds decide; "
+                "use top-k instead of batch top-k"
+            )
+        index = make_index(
+            self.encoder,
+            self.encoder_bias,
+            self.source_of(rows),
+            n_active=self.n_active,
+            recall=recall,
+            clusters=clusters,
+            seed=seed,
+        )
+        if not renumber:
+            return replace(self, index=index)
+        order = index.clusters.members
+        parts = replace(index.clusters, members=np.arange(len(order), dtype=np.int32))
+        return replace(
+            self,
+            encoder=self.encoder[order],
+            encoder_bias=self.encoder_bias[order],
+            atoms=self.atoms[order],
+            index=replace(index, clusters=parts),
+        )
+
+    def encode(self, x: Any, *, refine: Refine | None = None, search: Search = "auto") -> Codes:
         """Return the codes of vectors (n, d), anything that `as_vectors` takes.
 
         Parameters
@@ -198,13 +226,16 @@ class Dictionary:
             Rows to encode.
         refine : {"none", "refit", "pursuit"}, optional
             Instead of the dictionary's own.
+        search : {"auto", "exact", "clustered"}, default "auto"
+            Whether all latents are looked at or those of some clusters. "auto" uses the index if
+            there is one. Pursuit always looks at all atoms.
 
         Raises
         ------
         InputError
             If the vectors have another length than the atoms.
         """
-        parts = (codes for _, codes in self.encode_blocks(x, refine=refine))
+        parts = (codes for _, codes in self.encode_blocks(x, refine=refine, search=search))
         return Codes.stack(parts, self.n_components)
 
     def encode_to(
@@ -213,6 +244,7 @@ class Dictionary:
         x: Any,
         *,
         refine: Refine | None = None,
+        search: Search = "auto",
         shard_rows: int = SHARD_ROWS,
         resume: bool = False,
         overwrite: bool = False,
@@ -232,6 +264,8 @@ class Dictionary:
             Rows to encode: anything that `as_vectors` takes, a path to a mapped file, a store.
         refine : {"none", "refit", "pursuit"}, optional
             Instead of the dictionary's own.
+        search : {"auto", "exact", "clustered"}, default "auto"
+            As in `encode`.
         shard_rows : int, default 131072
             Rows in a shard, about a second's work and 34 MB at 32 active latents.
         resume : bool, default False
@@ -272,6 +306,7 @@ class Dictionary:
             Path(path),
             rows,
             refine=refine,
+            search=search,
             shard_rows=shard_rows,
             resume=resume,
             overwrite=overwrite,
@@ -280,11 +315,15 @@ class Dictionary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all numbers and the rule: equal for dictionaries that encode alike."""
+        """Hash of all numbers, the rule and the index: equal for what encodes alike."""
         digest = hashlib.blake2b(f"{self.form} {self.n_active}".encode(), digest_size=16)
         for name in ("encoder", "encoder_bias", "atoms", "bias", "threshold"):
             array = getattr(self, name)
             if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+        if self.index is not None:
+            digest.update(str(self.index.probes).encode())
+            for array in self.index.tensors().values():
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
@@ -331,6 +370,9 @@ class Dictionary:
             metadata["n_active"] = str(self.n_active)
         else:
             tensors["threshold"] = self.threshold
+        if self.index is not None:
+            tensors |= self.index.tensors()
+            metadata |= self.index.metadata()
         save_tensors(Path(path), tensors, metadata)
 
     @classmethod
@@ -340,10 +382,12 @@ class Dictionary:
         if metadata.get("kind") != "dictionary":
             raise ArtifactError(f"{path} holds no dictionary")
         n_active = metadata.get("n_active")
+        index = Index.restore(tensors, metadata)
         return cls(
             **tensors,
             n_active=None if n_active is None else int(n_active),
             refine=check_refine(metadata.get("refine", "none")),
+            index=index,
         )
 
     def source_of(self, x: Any) -> VectorSource:
@@ -355,50 +399,3 @@ class Dictionary:
                 f"{self.n_dimensions}; use the same encoder"
             )
         return source
-
-
-def check_refine(refine: str, *, ragged: bool = False) -> Refine:
-    """Return the name of a refinement, or raise `InputError`.
-
-    Parameters
-    ----------
-    refine : str
-        What was asked for.
-    ragged : bool
-        Whether rows have different numbers of active latents, as with a threshold.
-
-    Examples
-    --------
-    >>> from semascope.discover.dictionary import check_refine
-    >>> check_refine("refit")
-    'refit'
-    """
-    if ragged and refine == "pursuit":
-        raise InputError(
-            "pursuit needs a number of active latents a row, and here a threshold decides; "
-            "use 'refit', or top-k instead of batch top-k"
-        )
-    for known in REFINEMENTS:
-        if refine == known:
-            return known
-    raise InputError(
-        f"refine must be one of {', '.join(REFINEMENTS)}, got '{refine}'"
-        f"{did_you_mean(refine, REFINEMENTS)}"
-    )
-
-
-def _tensor(array: npt.NDArray[Any]) -> Any:
-    import torch
-
-    return torch.from_numpy(np.array(array))
-
-
-def _codes(rows: Any, n: int, m: int) -> Codes:
-    """Codes of a block whose pairs stand by latent; zeros are left out."""
-    latents, values = rows.latents.numpy(), rows.values.numpy()
-    indptr = np.append(rows.offsets.numpy(), len(latents))
-    positive = values > 0
-    if not positive.all():
-        indptr = np.concatenate([[0], np.cumsum(positive)])[indptr]
-        latents, values = latents[positive], values[positive]
-    return Codes(indptr.astype(np.int64), latents.astype(np.int32), values, m)

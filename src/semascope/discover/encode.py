@@ -22,7 +22,9 @@ from semascope.core.code_shards import (
     with_shard,
     write_state,
 )
-from semascope.discover.dictionary import BLOCK, SHARD_ROWS, Dictionary, Refine, check_refine
+from semascope.discover.coder import Refine, check_refine
+from semascope.discover.dictionary import SHARD_ROWS, Dictionary
+from semascope.discover.lookup import Search, check_search
 from semascope.discover.recipe import whole
 from semascope.vectors import Float32Array, VectorSource
 
@@ -83,16 +85,17 @@ class _Part:
     rows: RowsToEncode
     start: int
     stop: int
+    size: int
     crc32: int = field(default=0)
 
     def __iter__(self) -> Iterator[Any]:
-        jobs = (self._job(start) for start in range(self.start, self.stop, BLOCK))
+        jobs = (self._job(start) for start in range(self.start, self.stop, self.size))
         with closing(ahead(jobs)) as coming:
             yield from coming
 
     def _job(self, start: int) -> Callable[[Event], Any]:
         def read(stop: Event) -> Any:
-            content = self.rows.read(start, min(self.stop, start + BLOCK))
+            content = self.rows.read(start, min(self.stop, start + self.size))
             self.crc32 = self.rows.checksum(content, self.crc32)
             return content
 
@@ -105,6 +108,7 @@ def encode_rows(
     rows: RowsToEncode,
     *,
     refine: Refine | None = None,
+    search: Search = "auto",
     shard_rows: int = SHARD_ROWS,
     resume: bool = False,
     overwrite: bool = False,
@@ -139,17 +143,18 @@ def encode_rows(
 
     n, size = len(rows), whole("shard_rows", shard_rows)
     how = check_refine(refine or dictionary.refine, ragged=dictionary.n_active is None)
-    coder = dictionary.coder(how)
+    index, coder = check_search(search, dictionary.index, how), dictionary.coder(how, search=search)
     facts = {
         "dictionary": dictionary.fingerprint,
         "refine": how,
+        "search": "exact" if index is None else "clustered",
         "kernels": native.chosen(),
         "shard_rows": size,
         **(made_from or {}),
     }
     plan = CodeState((n, dictionary.n_components), facts)
     with claimed(path, plan, resume=resume, overwrite=overwrite) as state:
-        _require_same_rows(path, state, rows, progress)
+        _require_same_rows(path, state, rows, coder.rows, progress)
         with shown("encode", n - state.rows, "rows", show=progress) as bar:
 
             def codes(part: _Part) -> Iterator[Codes]:
@@ -159,7 +164,7 @@ def encode_rows(
                     bar.advance(len(some))
 
             for start in range(state.rows, n, size):
-                part = _Part(rows, start, min(n, start + size))
+                part = _Part(rows, start, min(n, start + size), coder.rows)
                 file = path / shard_name(len(state.shards))
                 written = write_codes(file, codes(part), dictionary.n_components)
                 shard = CodeShard(len(written), written.nnz, part.crc32, ShardFile.of(file))
@@ -168,14 +173,16 @@ def encode_rows(
     return CodeStore(path)
 
 
-def _require_same_rows(path: Path, state: CodeState, rows: RowsToEncode, progress: bool) -> None:
+def _require_same_rows(
+    path: Path, state: CodeState, rows: RowsToEncode, size: int, progress: bool
+) -> None:
     """Raise `ArtifactError` if finished shards were made from other rows."""
     if not state.shards:
         return
     start = 0
     with shown("compare", state.rows, "rows", show=progress) as bar:
         for shard in state.shards:
-            part = _Part(rows, start, start + shard.rows)
+            part = _Part(rows, start, start + shard.rows, size)
             for _ in part:
                 pass
             if part.crc32 != shard.source_crc32:

@@ -262,9 +262,9 @@ def fold(
 def _start(
     recipe: Recipe, source: VectorSource, kept: npt.NDArray[np.int64], centre: Tensor, scale: float
 ) -> State:
-    sample = kept
-    if len(kept) > _FIRST_ROWS:
-        draw = generator(recipe.seed, "first rows").choice(len(kept), _FIRST_ROWS, replace=False)
+    sample, most = kept, max(_FIRST_ROWS, recipe.n_components)
+    if len(kept) > most:
+        draw = generator(recipe.seed, "first rows").choice(len(kept), most, replace=False)
         sample = kept[np.sort(draw)]
     x = _prepare(source.take(sample), centre, scale)
     atoms = first_atoms(x, recipe.n_components, recipe.seed)

@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from semascope.core import InputError, progress, seed_from
-from semascope.discover.dictionary import Dictionary, Refine, check_refine
+from semascope.discover.coder import Refine, check_refine
+from semascope.discover.dictionary import Dictionary
 from semascope.discover.fit import Fit, fit_dictionaries, fit_dictionary, fit_more
 from semascope.discover.recipe import Recipe, recipe_for
 from semascope.vectors import VectorSource, as_source

@@ -1,5 +1,6 @@
 """Top-k encoding, sparse decoding and gradients: the hot path of dictionary learning."""
 
+from semascope.kernels.clustered import ClusteredEncoder, Clusters
 from semascope.kernels.encoder import LinearEncoder
 from semascope.kernels.ops import (
     SparseRows,
@@ -15,6 +16,8 @@ from semascope.kernels.refine import default_rounds, pursue, refit
 from semascope.kernels.training import Term, adam_step, add_noise, residual
 
 __all__ = [
+    "ClusteredEncoder",
+    "Clusters",
     "LinearEncoder",
     "SparseRows",
     "Term",

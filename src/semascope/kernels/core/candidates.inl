@@ -247,10 +247,12 @@ inline void keep(Found& f, vec score, vec error, int64_t first) {
 }
 
 // Collect candidates for every row of a block. With k > 0 the k best are wanted and the levels
-// rise by themselves; with k = 0 all latents that reach the given levels are.
+// rise by themselves; with k = 0 all latents that reach the given levels are. Only the panels from
+// `begin` to `end` are read, `shift` is added to the latents, and row r of the block is row
+// `rows_of[r]` of those wanted.
 void collect(const Packed& p, const Block& block, int k, const float* bias, const float* edge,
-             Found* found) {
-    for (int64_t panel = 0; panel < p.panels; ++panel) {
+             Found* found, int64_t begin, int64_t end, int64_t shift, const std::int32_t* rows_of) {
+    for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t first = panel * NR;
         const vec spread[NV] = {load(p.spread.data() + first), load(p.spread.data() + first + L)};
         const vec edges[NV] = {load(edge + first), load(edge + first + L)};
@@ -276,15 +278,21 @@ void collect(const Packed& p, const Block& block, int k, const float* bias, cons
             }
             const int64_t rows = std::min<int64_t>(MR, block.rows - r0);
             for (int64_t r = 0; r < rows; ++r) {
-                Found& f = found[r0 + r];
+                Found& f = found[rows_of ? rows_of[r0 + r] : r0 + r];
                 if (f.n + NR > f.room()) {
                     if (k > 0) f.tighten(k);
                     if (f.n + NR + NR / 2 > f.room()) f.grow(2 * f.room() + 2 * NR);
                 }
                 const vec gone = fill(block.gone[r0 + r]), kept = fill(block.kept[r0 + r]);
                 for (int v = 0; v < NV; ++v)
-                    keep(f, s[r][v], gone * spread[v] + kept * lost[v] + edges[v], first + v * L);
+                    keep(f, s[r][v], gone * spread[v] + kept * lost[v] + edges[v],
+                         shift + first + v * L);
             }
         }
     }
+}
+
+void collect(const Packed& p, const Block& block, int k, const float* bias, const float* edge,
+             Found* found) {
+    collect(p, block, k, bias, edge, found, 0, p.panels, 0, nullptr);
 }

@@ -54,6 +54,15 @@ struct Encoder {
     const Packed* packed;
 };
 
+// Latents in clusters: members first[c] to first[c + 1] are those of cluster c.
+struct Groups {
+    const float* weight;
+    const float* bias;
+    const std::int32_t* members;
+    const std::int64_t* first;  // clusters + 1
+    std::int64_t clusters;
+};
+
 // The active pairs of a batch, row after row; `first` has b + 1 entries.
 struct Rows {
     std::vector<std::int64_t> first;
@@ -120,6 +129,18 @@ struct Kernels {
                    std::int64_t d, const Adam& adam, const Parameter& encoder,
                    const Parameter& encoder_bias, const Parameter& atoms, const Parameter& bias,
                    Packed& packed, std::int64_t* last_active, std::int64_t rows_seen, int threads);
+    // Lay every cluster out in panels of its own; `panels` says where each begins.
+    void (*pack_groups)(const Groups&, Packed& into, std::vector<std::int64_t>& panels,
+                        int threads);
+    // The p clusters with the largest scores of each row, (b, p); keys are packed in float32.
+    void (*choose)(const Packed& keys, const float* x, std::int64_t b, std::int64_t p,
+                   std::int64_t* out, int threads);
+    // As topk, among the members of the clusters that each row probes, (b, n_probes). Without
+    // `panels` clusters are laid out as rows come to them.
+    void (*topk_of_groups)(const Groups&, const Packed&, const std::vector<std::int64_t>& panels,
+                           const float* x, std::int64_t b, const std::int64_t* probes,
+                           std::int64_t n_probes, int k, bool by_latent, std::int64_t* latents,
+                           float* values, int threads);
 };
 
 // Kernels that this processor can run, best first.

@@ -21,6 +21,7 @@ namespace {
 #include "pack.inl"
 #include "candidates.inl"
 #include "select.inl"
+#include "clustered.inl"
 #include "refine.inl"
 #include "train.inl"
 
@@ -29,7 +30,8 @@ namespace {
 extern const Kernels kernels;
 const Kernels kernels{SEMASCOPE_NAME, kHalf,     kByte,      NR,       &pack,    &topk,
                       &batch_topk,    &threshold, &refit,    &pursue,
-                      &add_noise,     &residual,  &update};
+                      &add_noise,     &residual,  &update,
+                      &pack_groups,   &choose,    &topk_of_groups};
 
 }  // namespace SEMASCOPE_ISA
 }  // namespace semascope

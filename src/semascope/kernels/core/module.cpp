@@ -119,6 +119,79 @@ private:
     }
 };
 
+using Members = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// Latents in clusters; keeps the arrays it reads from, which may be mapped files.
+class PyGroups {
+public:
+    PyGroups(Matrix weight_, Vector bias_, Members members_, Index first_,
+             const std::string& precision, bool store, int threads)
+        : kernels(current), weight(weight_), bias(bias_), members(members_), first(first_) {
+        const auto m = static_cast<std::int64_t>(weight.shape(0));
+        require(static_cast<std::int64_t>(bias.size()) == m, "bias must have one entry a latent");
+        require(first.size() >= 1 && first.data()[0] == 0 &&
+                    first.data()[first.size() - 1] == static_cast<std::int64_t>(members.size()),
+                "first must run from 0 to the number of members");
+        for (std::size_t c = 1; c < first.size(); ++c)
+            require(first.data()[c - 1] <= first.data()[c], "first must not fall");
+        for (std::size_t i = 0; i < members.size(); ++i)
+            require(members.data()[i] >= 0 && members.data()[i] < m, "a member is out of range");
+        packed.m = m;
+        packed.d = static_cast<std::int64_t>(weight.shape(1));
+        packed.precision = precision == "int8" && kernels->byte       ? Precision::byte
+                           : precision != "float32" && kernels->half ? Precision::half
+                                                                     : Precision::full;
+        if (!store) return;
+        nb::gil_scoped_release free;
+        kernels->pack_groups(groups(), packed, panels, threads);
+    }
+
+    Groups groups() const {
+        return {weight.data(), bias.data(), members.data(), first.data(),
+                static_cast<std::int64_t>(first.size()) - 1};
+    }
+
+    void topk(const Matrix& x, const Index& probes, int k, bool by_latent, OutIndex latents,
+              OutVector values, int threads) const {
+        const std::size_t b = x.shape(0);
+        require(x.shape(1) == weight.shape(1), "x and weight must have the same length of rows");
+        require(k >= 1 && k <= packed.m, "k must be from 1 to the number of latents");
+        require(latents.size() == b * k && values.size() == latents.size(),
+                "outputs must have k entries a row");
+        require(b == 0 || probes.size() % b == 0, "probes must be as many in every row");
+        const Groups g = groups();
+        for (std::size_t i = 0; i < probes.size(); ++i)
+            require(probes.data()[i] >= 0 && probes.data()[i] < g.clusters,
+                    "a probe is out of range");
+        if (b == 0) return;
+        nb::gil_scoped_release free;
+        kernels->topk_of_groups(g, packed, panels, x.data(), static_cast<std::int64_t>(b),
+                                probes.data(), static_cast<std::int64_t>(probes.size() / b), k,
+                                by_latent, latents.data(), values.data(), threads);
+    }
+
+private:
+    const Kernels* kernels;
+    Matrix weight;
+    Vector bias;
+    Members members;
+    Index first;
+    Packed packed;
+    std::vector<std::int64_t> panels;
+};
+
+void choose(const PyPacked& p, const Matrix& x, std::int64_t n, OutIndex out, int threads) {
+    require(p.packed.precision == Precision::full, "keys must be packed in float32");
+    require(static_cast<std::int64_t>(x.shape(1)) == p.packed.d,
+            "x and keys must have the same length of rows");
+    require(n >= 1 && n <= p.packed.m, "n must be from 1 to the number of keys");
+    require(static_cast<std::int64_t>(out.size()) == static_cast<std::int64_t>(x.shape(0)) * n,
+            "the output must have n entries a row");
+    nb::gil_scoped_release free;
+    p.kernels->choose(p.packed, x.data(), static_cast<std::int64_t>(x.shape(0)), n, out.data(),
+                      threads);
+}
+
 void topk(const PyPacked& p, const Matrix& weight, const Vector& bias, const Matrix& x, int k,
           bool by_latent, OutIndex latents, OutVector values, int threads) {
     const Encoder e = p.encoder(weight, bias, x);
@@ -272,6 +345,7 @@ NB_MODULE(_core, m) {
         .def_prop_ro("precision", &PyPacked::precision)
         .def("topk", &topk, as("weight"), as("bias"), as("x"), "k"_a, "by_latent"_a,
              as("latents"), as("values"), "threads"_a)
+        .def("choose", &choose, as("x"), "n"_a, as("out"), "threads"_a)
         .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)
         .def("threshold", &threshold, as("weight"), as("bias"), as("x"), as("bars"), "threads"_a)
         .def("pursue", &pursue, as("atoms"), as("zeros"), as("bias"), as("x"), "k"_a, "rounds"_a,
@@ -279,6 +353,12 @@ NB_MODULE(_core, m) {
         .def("update", &update, as("terms"), as("x"), as("encoder"), as("encoder_bias"),
              as("atoms"), as("bias"), as("last_active"), "rows_seen"_a, "rate"_a, "step"_a,
              "beta1"_a, "beta2"_a, "epsilon"_a, "threads"_a);
+    nb::class_<PyGroups>(m, "Groups")
+        .def(nb::init<Matrix, Vector, Members, Index, const std::string&, bool, int>(),
+             as("weight"), as("bias"), as("members"), as("first"), "precision"_a, "store"_a,
+             "threads"_a)
+        .def("topk", &PyGroups::topk, as("x"), as("probes"), "k"_a, "by_latent"_a, as("latents"),
+             as("values"), "threads"_a);
     m.def("refit", &refit, as("first"), as("latents"), as("values"), as("atoms"), as("bias"),
           as("x"), "threads"_a);
     m.def("add_noise", &add_noise, as("x"), "deviation"_a, "seed"_a, as("out"), "threads"_a);

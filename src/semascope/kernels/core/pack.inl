@@ -33,9 +33,9 @@ void pack_latent(Packed& p, const float* w, float bias, int64_t j) {
     p.lost.data()[j] = norm_of(n.gone);
 }
 
-void pack(const float* weight, const float* bias, Packed& p, int threads) {
-    p.panels = (p.m + NR - 1) / NR;
-    const auto latents = static_cast<std::size_t>(p.panels * NR);
+void reserve(Packed& p, int64_t panels) {
+    p.panels = panels;
+    const auto latents = static_cast<std::size_t>(panels * NR);
     if (p.precision == Precision::full) p.full.resize(latents * p.d);
     if (p.precision == Precision::half) p.low.resize(latents * 2 * pairs_of(p.d));
     if (p.precision == Precision::byte) {
@@ -46,6 +46,10 @@ void pack(const float* weight, const float* bias, Packed& p, int threads) {
     for (auto* part : {&p.bias, &p.spread, &p.lost, &p.edge}) {
         part->resize(latents);
     }
+}
+
+void pack(const float* weight, const float* bias, Packed& p, int threads) {
+    reserve(p, (p.m + NR - 1) / NR);
     for (int64_t j = p.m; j < p.panels * NR; ++j) p.bias.data()[j] = -kInfinity;
     parallel_for(static_cast<int>(p.panels), threads, [&](int panel) {
         const int64_t end = std::min<int64_t>((panel + 1) * NR, p.m);
