@@ -19,8 +19,6 @@ from hypothesis import strategies as st
 
 from semascope.core import ArtifactError, Codes, CodeStore, InputError, held
 from semascope.discover import Dictionary
-from semascope.discover import dictionary as dictionary_module
-from semascope.discover import encode as encode_module
 from semascope.vectors import VectorStore, as_source
 
 DIMENSIONS, ATOMS, ROWS = 6, 16, 100
@@ -53,8 +51,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (dictionary_module, encode_module):
-        monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr("semascope.discover.coder.BLOCK", 4)
 
 
 class Failing:
