@@ -1,5 +1,6 @@
 """Top-k encoding, sparse decoding and gradients: the hot path of dictionary learning."""
 
+from semascope.kernels.devices import as_device
 from semascope.kernels.encoder import LinearEncoder
 from semascope.kernels.ops import (
     SparseRows,
@@ -20,6 +21,7 @@ __all__ = [
     "Term",
     "adam_step",
     "add_noise",
+    "as_device",
     "code_gradients",
     "decode",
     "pursue",

@@ -31,6 +31,8 @@ class Packed:
         float8 (e4m3) twenty times. float8 needs compute capability 9, and is bfloat16 without.
     """
 
+    most = candidates.MOST
+
     def __init__(self, weight: Tensor, bias: Tensor, precision: str) -> None:
         if precision not in ("auto", *FORMATS):
             raise ValueError(f"precision '{precision}' is not known")
