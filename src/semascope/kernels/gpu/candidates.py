@@ -10,8 +10,8 @@ from torch import Tensor
 from semascope.kernels.gpu.lower import placed, power
 from semascope.kernels.gpu.peaks import LOWEST, Peaks
 
-# Most latents a row that `topk` sorts.
-MOST = 512
+# Most latents a row: beyond that, ranks by counting cost more than sorting all scores.
+MOST = 1024
 _CHUNK = 1024
 _PAIRS = 64
 _BINS = tl.constexpr(2048)
@@ -23,15 +23,14 @@ def topk(
     """Return the `k` latents (b, k) of the largest exact scores of each row, and the scores."""
     b, m, how = len(x), found.m, found.tiling
     groups, device = found.first.shape[1], x.device
-    room = 4 * k + 64
+    room = min(4 * k, 2 * k + 256) + 64
     candidates = torch.empty(b, room, dtype=torch.int32, device=device)
     counts = torch.empty(b, dtype=torch.int32, device=device)
     latents = torch.empty(b, k, dtype=torch.int64, device=device)
     values = torch.empty(b, k, device=device)
     width = power(groups)
-    kept = power(k, least=16)
-    block = max(_PAIRS, kept)
-    wide = 4 if block <= 128 else 8
+    scratch = torch.empty(b, room + _PAIRS, dtype=torch.int64, device=device)
+    chosen = torch.empty_like(latents) if by_latent else scratch
     with placed(x):
         candidates_kernel[(b,)](
             found.first, found.second, found.off, candidates, counts, k, m, groups, room,
@@ -39,9 +38,9 @@ def topk(
             num_warps=4 if width <= 4096 else 8 if width <= 8192 else 16,
         )  # fmt: skip
         best_kernel[(b,)](
-            x, weight, bias, candidates, counts, latents, values, k, m, x.shape[1], room,
-            KEPT=kept, BLOCK=block, DEPTH=max(16, 1024 * wide // block), BY_LATENT=by_latent,
-            num_warps=wide,
+            x, weight, bias, candidates, counts, scratch, chosen, latents, values, k, m,
+            x.shape[1], room, WIDTH=power(room + _PAIRS), BLOCK=_PAIRS, DEPTH=64,
+            BY_LATENT=by_latent, num_warps=4,
         )  # fmt: skip
     return latents, values
 
@@ -79,7 +78,7 @@ def above(
         with placed(x):
             score_kernel[(-(-len(pairs) // _PAIRS),)](
                 x, weight, bias, rows, latents, scores, len(pairs), x.shape[1],
-                BLOCK=_PAIRS, DEPTH=64,
+                BLOCK=_PAIRS, DEPTH=32,
             )  # fmt: skip
     return rows, latents, scores
 
@@ -110,7 +109,7 @@ def level_of(found: Peaks, count: int) -> Tensor:
 
 @triton.jit
 def _ordered(value):
-    """Turn floats into integers of the same order, and such integers back."""
+    """Turn floats into integers of the same order."""
     bits = value.to(tl.int32, bitcast=True)
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
@@ -157,8 +156,8 @@ def candidates_kernel(
 
     n = 0
     for start in range(0, groups, CHUNK):
-        g = start + tl.arange(0, CHUNK)
-        size, latent = _hits(first, second, off, r, g, groups, level, GROUP, STRIDE)
+        part = start + tl.arange(0, CHUNK)
+        size, latent = _hits(first, second, off, r, part, groups, level, GROUP, STRIDE)
         total = tl.sum(size, axis=0)
         if total > 0:
             at = n + tl.cumsum(size, 0) - size
@@ -193,30 +192,54 @@ def _dots(x, weight, rows, latents, valid, d, BLOCK: tl.constexpr, DEPTH: tl.con
 
 
 @triton.jit
-def _merged(best, key, KEPT: tl.constexpr):
-    """Merge keys into the best ones, which are sorted, by counting how many are larger."""
-    i = tl.arange(0, KEPT)
+def _pruned(keys, n, k, WIDTH: tl.constexpr):
+    """Leave the `k` largest of `n` keys, which are all different; return the smallest of them."""
+    i = tl.arange(0, WIDTH)
     NONE: tl.constexpr = -9223372036854775808
-    larger = tl.sum((key[None, :] > best[:, None]).to(tl.int32), axis=1)
-    place = tl.sum((key[None, :] > key[:, None]).to(tl.int32), axis=1)
-    place += tl.sum((best[None, :] > key[:, None]).to(tl.int32), axis=1)
-    old = tl.max(tl.where((i + larger)[None, :] == i[:, None], best[None, :], NONE), axis=1)
-    new = tl.max(tl.where(place[None, :] == i[:, None], key[None, :], NONE), axis=1)
-    return tl.maximum(old, new)
+    key = tl.load(keys + i, mask=i < n, other=NONE)
+    level = tl.zeros((), tl.int64)
+    level = tl.where(tl.sum((key >= level).to(tl.int32), axis=0) >= k, level, NONE)
+    bit = tl.full((), 1 << 62, tl.int64)
+    for _ in range(63):
+        higher = level + bit
+        level = tl.where(tl.sum((key >= higher).to(tl.int32), axis=0) >= k, higher, level)
+        bit = bit >> 1
+    kept = (key >= level) & (i < n)
+    tl.debug_barrier()
+    tl.store(keys + tl.cumsum(kept.to(tl.int32), 0) - 1, key, mask=kept)
+    tl.debug_barrier()
+    return level
+
+
+@triton.jit
+def _rank(keys, n, key, BLOCK: tl.constexpr):
+    """Count the keys that are larger."""
+    larger = tl.zeros((BLOCK,), tl.int32)
+    NONE: tl.constexpr = -9223372036854775808
+    for start in range(0, n, 32):
+        i = start + tl.arange(0, 32)
+        other = tl.load(keys + i, mask=i < n, other=NONE)
+        larger += tl.sum((other[None, :] > key[:, None]).to(tl.int32), axis=1)
+    return larger
 
 
 @triton.jit
 def best_kernel(
-    x, weight, bias, candidates, counts, latents, values, k, m, d, room,
-    KEPT: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr, BY_LATENT: tl.constexpr,
+    x, weight, bias, candidates, counts, scratch, chosen, latents, values, k, m, d, room,
+    WIDTH: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr, BY_LATENT: tl.constexpr,
 ):  # fmt: skip
-    """Score the candidates of a row exactly, or all latents if it has too many; sort the best."""
+    """Score the candidates of a row exactly, or all latents if it has too many; keep the best.
+
+    A key is a score and its latent as one number: ties go to the first latent.
+    """
     r = tl.program_id(0).to(tl.int64)
     n = tl.load(counts + r)
     listed = tl.where(n <= room, n, 0)
     n = tl.where(n <= room, n, m)
+    keys = scratch + r * (room + BLOCK)
     NONE: tl.constexpr = -9223372036854775808
-    best = tl.full((KEPT,), NONE, tl.int64)
+    level = tl.full((), NONE, tl.int64)
+    filled = 0
     for start in range(0, n, BLOCK):
         at = start + tl.arange(0, BLOCK)
         own = tl.load(candidates + r * room + at, mask=at < listed, other=-1)
@@ -228,19 +251,44 @@ def best_kernel(
         # No number is the least of all; minus zero becomes zero.
         score = tl.where(score == score, score, -float("inf")) + 0.0
         key = (_ordered(score).to(tl.int64) << 32) | (0x7FFFFFFF - latent).to(tl.int64)
-        key = tl.where(valid, key, NONE)
-        if tl.max(key, axis=0) > tl.min(best, axis=0):
-            best = _merged(best, key, KEPT)
-    i = tl.arange(0, KEPT)
-    latent = (0x7FFFFFFF - (best & 0x7FFFFFFF)).to(tl.int64)
-    value = tl.maximum(_ordered_back((best >> 32).to(tl.int32)), 0.0)
+        kept = valid & (key > level)
+        tl.store(keys + filled + tl.cumsum(kept.to(tl.int32), 0) - 1, key, mask=kept)
+        filled += tl.sum(kept.to(tl.int32), axis=0)
+        if filled > room:
+            tl.debug_barrier()
+            level = _pruned(keys, filled, k, WIDTH)
+            filled = k
+    tl.debug_barrier()
+    for start in range(0, filled, BLOCK):
+        i = start + tl.arange(0, BLOCK)
+        key = tl.load(keys + i, mask=i < filled, other=NONE)
+        place = _rank(keys, filled, key, BLOCK)
+        kept = (i < filled) & (place < k)
+        if BY_LATENT:
+            # Once more, with the latent in the upper half.
+            turned = (key << 32) | ((key >> 32) & 0xFFFFFFFF)
+            tl.store(chosen + r * k + place, turned, mask=kept)
+        else:
+            tl.store(latents + r * k + place, _latent_of(key), mask=kept)
+            tl.store(values + r * k + place, _value_of(key >> 32), mask=kept)
     if BY_LATENT:
-        before = (latent[None, :] < latent[:, None]) & (i < k)[None, :]
-        at = tl.sum(before.to(tl.int32), axis=1)
-    else:
-        at = i
-    tl.store(latents + r * k + at, latent, mask=i < k)
-    tl.store(values + r * k + at, value, mask=i < k)
+        tl.debug_barrier()
+        for start in range(0, k, BLOCK):
+            i = start + tl.arange(0, BLOCK)
+            key = tl.load(chosen + r * k + i, mask=i < k, other=NONE)
+            place = _rank(chosen + r * k, k, key, BLOCK)
+            tl.store(latents + r * k + place, _latent_of(key >> 32), mask=i < k)
+            tl.store(values + r * k + place, _value_of(key), mask=i < k)
+
+
+@triton.jit
+def _latent_of(key):
+    return 0x7FFFFFFF - (key & 0x7FFFFFFF)
+
+
+@triton.jit
+def _value_of(key):
+    return tl.maximum(_ordered_back(key.to(tl.int32)), 0.0)
 
 
 @triton.jit

@@ -50,9 +50,8 @@ class Packed:
         if bar is not None:
             # Candidates reach zero with their bar taken off the bias.
             bias, mass = bias - bar, mass + bar.abs()
-        return peaks(
-            lower_rows(x, self.form), self.low, bias, mass, self.form, d, tiling(m, d, k)
-        )
+        low, how = lower_rows(x, self.form), tiling(m, d, k, self.form)
+        return peaks(low, self.low, bias, mass, self.form, d, how)
 
     def topk(self, x: Tensor, k: int, by_latent: bool) -> SparseRows:
         """Keep the `k` largest of each row."""

@@ -41,20 +41,25 @@ class Tiling:
         return -(-m // self.columns)
 
 
-def tiling(m: int, d: int, k: int) -> Tiling:
+def tiling(m: int, d: int, k: int, form: Format) -> Tiling:
     """Choose tiles and groups for `k` of `m` latents of `d` dimensions.
 
     Small tiles let one block of threads select while another one multiplies, which short rows need;
-    long rows want large tiles, which load less. Smaller groups write more; larger ones hold more
+    long rows want large tiles, which load less. Sums of float8 are kept twice, and float32 is not
+    multiplied by units of its own: both need more registers. Smaller groups write more; larger ones hold more
     than two candidates more often, and all of such a group is scored again.
     """
-    columns, stages = (128, 3) if d <= 1024 else (256, 4)
+    rows, columns, warps, stages = (128, 128, 4, 3) if d <= 1024 else (128, 256, 8, 4)
+    if form.mode == 3:
+        rows, columns, warps, stages = 128, 128, 8, 3
+    elif form.mode == 0:
+        rows, columns, warps, stages = 64, 64, 8, 2
     most = 1.5 * k + 8
     sizes = [g for g in (1, 2, 4, 8, 16, 32, 64, 128) if -(-m // g) >= 2 * k] or [1]
     fit = [g for g in sizes if -(-m // g) <= _MOST_GROUPS] or sizes[-1:]
     # Bytes a row: groups written and read, and extra latents that are scored again.
     group = min(fit, key=lambda g: 16 * m / g + (g > 1) * 2 * d * (most * g) ** 2 / m)
-    return Tiling(128, columns, group, 4 if columns == 128 else 8, stages)
+    return Tiling(rows, columns, min(group, columns), warps, stages)
 
 
 @dataclass(frozen=True)
