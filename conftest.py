@@ -1,6 +1,13 @@
 """Tests and examples run in a folder of their own, with a cache of their own."""
 
+import os
+
 import pytest
+import torch
+
+# Read when Triton is first imported, which other packages do as well.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(autouse=True)

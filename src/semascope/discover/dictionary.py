@@ -21,6 +21,7 @@ from semascope.core import (
 from semascope.vectors import Float32Array, VectorSource, as_source, blocks
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from semascope.kernels import SparseRows
@@ -108,34 +109,40 @@ class Dictionary:
         """Length of the vectors, `d`."""
         return int(self.atoms.shape[1])
 
-    def encode_blocks(self, x: Any, *, refine: Refine | None = None) -> Iterator[tuple[int, Codes]]:
+    def encode_blocks(
+        self, x: Any, *, refine: Refine | None = None, device: str = "cpu"
+    ) -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
         import torch
 
-        from semascope.kernels import native
+        from semascope.kernels import as_device, native
 
         source = self._source(x)
         how = check_refine(refine or self.refine, ragged=self.n_active is None)
-        select, size = self._selection(how), _BLOCK
-        if native.compiled() is None:
+        place = as_device(device)
+        select, size = self._selection(how, place), _BLOCK
+        if native.compiled() is None or (how == "pursuit" and place.type != "cpu"):
             size = max(1, min(size, _SCORE_BYTES // (4 * self.n_components)))
         for start, block in blocks(source, size):
-            rows = select(torch.from_numpy(np.ascontiguousarray(block)))
+            rows = select(torch.from_numpy(np.ascontiguousarray(block)).to(place))
             yield start, _codes(rows, len(block), self.n_components)
 
-    def _selection(self, how: Refine) -> Callable[[Tensor], SparseRows]:
+    def _selection(self, how: Refine, place: torch.device) -> Callable[[Tensor], SparseRows]:
         """Return what turns a block of rows into codes."""
         import torch
 
         from semascope.kernels import LinearEncoder, pursue, refit
 
+        def tensor(array: npt.NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.array(array)).to(place)
+
         k = min(self.n_active or 0, self.n_components)
         if how == "pursuit":
-            plain = LinearEncoder(_tensor(self.atoms), torch.zeros(self.n_components))
-            offset = _tensor(self.bias)
+            plain = LinearEncoder(tensor(self.atoms), torch.zeros(self.n_components, device=place))
+            offset = tensor(self.bias)
             return lambda part: pursue(plain, offset, part, k, min(k, _ROUNDS))
-        encoder = LinearEncoder(_tensor(self.encoder), _tensor(self.encoder_bias))
-        threshold = None if self.threshold is None else _tensor(self.threshold).clamp(min=0)
+        encoder = LinearEncoder(tensor(self.encoder), tensor(self.encoder_bias))
+        threshold = None if self.threshold is None else tensor(self.threshold).clamp(min=0)
 
         def chosen(part: Tensor) -> SparseRows:
             if threshold is None:
@@ -143,11 +150,11 @@ class Dictionary:
             return encoder.threshold(part, threshold)
 
         if how == "refit":
-            atoms, bias = _tensor(self.atoms), _tensor(self.bias)
+            atoms, bias = tensor(self.atoms), tensor(self.bias)
             return lambda part: refit(chosen(part), atoms, bias, part)
         return chosen
 
-    def encode(self, x: Any, *, refine: Refine | None = None) -> Codes:
+    def encode(self, x: Any, *, refine: Refine | None = None, device: str = "cpu") -> Codes:
         """Return the codes of vectors (n, d), anything that `as_vectors` takes.
 
         Parameters
@@ -156,13 +163,15 @@ class Dictionary:
             Rows to encode.
         refine : {"none", "refit", "pursuit"}, optional
             Instead of the dictionary's own.
+        device : {"cpu", "cuda", "auto"}, default "cpu"
+            Where to encode; "auto" is a GPU if there is one.
 
         Raises
         ------
         InputError
-            If the vectors have another length than the atoms.
+            If the vectors have another length than the atoms, or there is no GPU.
         """
-        parts = [codes for _, codes in self.encode_blocks(x, refine=refine)]
+        parts = [codes for _, codes in self.encode_blocks(x, refine=refine, device=device)]
         lengths = np.concatenate([[0], *(np.diff(c.indptr) for c in parts)])
         return Codes(
             np.cumsum(lengths, dtype=np.int64),
@@ -269,16 +278,10 @@ def check_refine(refine: str, *, ragged: bool = False) -> Refine:
     )
 
 
-def _tensor(array: npt.NDArray[Any]) -> Any:
-    import torch
-
-    return torch.from_numpy(np.array(array))
-
-
 def _codes(rows: Any, n: int, m: int) -> Codes:
     """Codes of a block whose pairs stand by latent; zeros are left out."""
-    latents, values = rows.latents.numpy(), rows.values.numpy()
-    indptr = np.append(rows.offsets.numpy(), len(latents))
+    latents, values = rows.latents.cpu().numpy(), rows.values.cpu().numpy()
+    indptr = np.append(rows.offsets.cpu().numpy(), len(latents))
     positive = values > 0
     if not positive.all():
         indptr = np.concatenate([[0], np.cumsum(positive)])[indptr]

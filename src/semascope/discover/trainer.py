@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -80,12 +80,27 @@ class State:
         best = {name: w.clone() for name, w in weights.items()}
         return cls(weights, zeros, again, best, torch.zeros(len(atoms), dtype=torch.int64))
 
+    def to(self, device: torch.device) -> State:
+        """Return the state on a device; checkpoints do not know where they were made."""
+
+        def moved(group: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device) for name, tensor in group.items()}
+
+        return replace(
+            self,
+            weights=moved(self.weights),
+            first=moved(self.first),
+            second=moved(self.second),
+            best=moved(self.best),
+            last_active=self.last_active.to(device),
+        )
+
     def save(self, path: Path, fingerprint: str) -> None:
         """Write a checkpoint from which training goes on exactly."""
-        tensors = {"last_active": self.last_active.numpy()}
+        tensors = {"last_active": self.last_active.cpu().numpy()}
         for group in ("weights", "first", "second", "best"):
             for name, tensor in getattr(self, group).items():
-                tensors[f"{group}.{name}"] = tensor.numpy()
+                tensors[f"{group}.{name}"] = tensor.cpu().numpy()
         tensors["history"] = np.array(self.history, dtype=np.float64).reshape(-1, 2)
         tensors["best_fvu"] = np.array([self.best_fvu])
         counts = {"step": self.step, "rows_seen": self.rows_seen, "waiting": self.waiting}
@@ -147,11 +162,12 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     >>> fvu(Recipe(2, 2), state.weights, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     0.0
     """
-    encoder, error = LinearEncoder(weights["encoder"], weights["encoder_bias"]), 0.0
+    encoder = LinearEncoder(weights["encoder"], weights["encoder_bias"])
+    error: float | Tensor = 0.0
     for part in torch.split(x, recipe.batch_size):
         codes = select(recipe, encoder, part)
         error += residual(codes, weights["atoms"], weights["bias"], part)[2]
-    return error / float(x.square().sum())
+    return float(error) / float(x.square().sum())
 
 
 def train(

@@ -32,7 +32,8 @@ def as_device(name: str) -> torch.device:
     kind, _, number = str(name).partition(":")
     if kind not in DEVICES or (number and (kind != "cuda" or not number.isdigit())):
         raise InputError(
-            f"device must be 'cpu', 'cuda' or 'auto', got {name!r}{did_you_mean(str(name), DEVICES)}"
+            f"device must be 'cpu', 'cuda' or 'auto', got {name!r}"
+            f"{did_you_mean(str(name), DEVICES)}"
         )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cpu" or (kind == "auto" and not count):

@@ -76,6 +76,7 @@ def choices() -> list[str]:
     """
     try:
         from semascope.kernels import _core  # type: ignore[attr-defined]
+
         found = list(_core.available())
     except ImportError:
         found = []

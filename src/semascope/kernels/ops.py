@@ -51,9 +51,7 @@ class SparseRows:
     def rows(self) -> Tensor:
         """The row of every active pair, int64 of shape (nnz,)."""
         rows = torch.arange(len(self.offsets), device=self.offsets.device)
-        return torch.repeat_interleave(
-            rows, torch.diff(self.first), output_size=len(self.latents)
-        )
+        return torch.repeat_interleave(rows, torch.diff(self.first), output_size=len(self.latents))
 
     @cached_property
     def by_latent(self) -> tuple[Tensor, Tensor]:

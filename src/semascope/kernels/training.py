@@ -70,6 +70,10 @@ def add_noise(x: Tensor, deviation: float, seed: int) -> Tensor:
         source, target = native.plain(x, out)
         native.compiled().add_noise(source, deviation, seed, target, torch.get_num_threads())
         return out
+    if on_triton(x):
+        from semascope.kernels.gpu import training
+
+        return training.add_noise(x, deviation, seed)
     places = np.arange(x.numel(), dtype=np.uint32)
     mixed = _mix(_mix(places + np.uint32(seed)) + np.uint32(seed)).view(np.int32)
     scale = np.float32(deviation) * np.float32(math.sqrt(3)) * np.float32(2**-31)

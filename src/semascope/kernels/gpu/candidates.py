@@ -163,7 +163,7 @@ def candidates_kernel(
             at = n + tl.cumsum(size, 0) - size
             fits = (size > 0) & (at < room)
             tl.store(candidates + r * room + at, tl.where(latent < m, latent, -1), mask=fits)
-            if GROUP > 1:
+            if GROUP > 1:  # noqa: SIM102 (known when compiling, the other one is not)
                 if tl.max(size, axis=0) > 1:
                     for i in range(1, GROUP):
                         other = latent + i * STRIDE
@@ -257,7 +257,7 @@ def best_kernel(
         if filled > room:
             tl.debug_barrier()
             level = _pruned(keys, filled, k, WIDTH)
-            filled = k
+            filled = filled * 0 + k
     tl.debug_barrier()
     for start in range(0, filled, BLOCK):
         i = start + tl.arange(0, BLOCK)

@@ -16,10 +16,10 @@ class Packed:
 
     The product keeps, for every row, the strongest two latents of each group of latents. Groups
     are disjoint, so the k-th largest of their scores, less the bound of what rounding may have
-    taken, is reached by k latents: no latent is wanted whose score plus the bound stays below. Where
-    the second of a group reaches that level, a third one may, and all of the group count. What
-    counts is scored again in float32, and a row with too many candidates for its buffer scores all
-    latents, in the same kernel: the host need not know.
+    taken, is reached by k latents: no latent is wanted whose score plus the bound stays below.
+    Where the second of a group reaches that level, a third one may, and all of the group count.
+    What counts is scored again in float32, and a row with too many candidates for its buffer scores
+    all latents, in the same kernel: the host need not know.
 
     Parameters
     ----------

@@ -41,6 +41,18 @@ def _shape(d: int) -> dict[str, Any]:
     return {"WIDTH": width, "MANY": max(1, min(16, _TILE // width)), "num_warps": warps(width)}
 
 
+def add_noise(x: Tensor, deviation: float, seed: int) -> Tensor:
+    """Add uniform noise, the same as on the CPU."""
+    out, block = torch.empty_like(x), 1024
+    if x.numel():
+        with placed(x):
+            noise_kernel[(-(-x.numel() // block),)](
+                x, out, x.numel(), deviation * 3**0.5 * 2.0**-31, seed - (seed >> 31 << 32),
+                BLOCK=block,
+            )  # fmt: skip
+    return out
+
+
 def decode(codes: SparseRows, atoms: Tensor) -> Tensor:
     """Return ``codes @ atoms``, shape (b, d)."""
     b, d = len(codes.offsets), atoms.shape[1]
@@ -102,10 +114,8 @@ class Columns:
     slopes: Tensor
 
     @classmethod
-    def of(
-        cls, parts: Sequence[tuple[SparseRows, Tensor, Tensor]], b: int, m: int
-    ) -> Columns:
-        """Sort codes with what multiplies; rows of each part count from where the last one ended."""
+    def of(cls, parts: Sequence[tuple[SparseRows, Tensor, Tensor]], b: int, m: int) -> Columns:
+        """Sort codes with what multiplies; the rows of the parts are numbered through."""
         latents = torch.cat([codes.latents for codes, _, _ in parts]).to(torch.int32)
         rows = torch.cat([codes.rows + b * i for i, (codes, _, _) in enumerate(parts)])
         values = torch.cat([values for _, values, _ in parts])
@@ -182,6 +192,23 @@ def update(
         bias_kernel[(-(-d // 32),)](
             gradient, *weights["bias"], b, d, len(terms), moving, *numbers, ROWS=128, WIDTH=32,
         )  # fmt: skip
+
+
+@triton.jit
+def _mix(h):
+    h = (h ^ (h >> 16)) * 0x85EBCA6B
+    h = (h ^ (h >> 13)) * 0xC2B2AE35
+    return h ^ (h >> 16)
+
+
+@triton.jit(do_not_specialize=["seed"])
+def noise_kernel(x, out, n, scale, seed, BLOCK: tl.constexpr):
+    """Add a number made from seed and place."""
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    own = seed.to(tl.uint32, bitcast=True)
+    mixed = _mix(_mix(at.to(tl.uint32) + own) + own).to(tl.int32, bitcast=True)
+    value = tl.load(x + at, mask=at < n, other=0.0) + mixed.to(tl.float32) * scale
+    tl.store(out + at, value, mask=at < n)
 
 
 @triton.jit
@@ -312,7 +339,7 @@ def _adam(weight, one, two, g, at, mask, beta1, beta2, size, correct, epsilon):
     return weight - size * m / (tl.sqrt(v) * correct + epsilon)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows_seen"])
 def update_kernel(
     first, rows, values, slopes, gradient, x, atom_runs, encoder_runs,
     atoms, atoms1, atoms2, encoder, encoder1, encoder2, bias, bias1, bias2,
@@ -370,7 +397,7 @@ def bias_kernel(
     i = tl.program_id(0) * WIDTH + tl.arange(0, WIDTH)
     inside = i < d
     acc = tl.zeros((ROWS, WIDTH), tl.float32)
-    for term in range(0, terms):
+    for term in range(terms):
         if (moving >> term) & 1:
             for start in range(0, b, ROWS):
                 r = start + tl.arange(0, ROWS)
