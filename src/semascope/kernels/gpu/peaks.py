@@ -46,8 +46,10 @@ def tiling(m: int, d: int, k: int, form: Format) -> Tiling:
 
     Small tiles let one block of threads select while another one multiplies, which short rows need;
     long rows want large tiles, which load less. Sums of float8 are kept twice, and float32 is not
-    multiplied by units of its own: both need more registers. Smaller groups write more; larger ones hold more
-    than two candidates more often, and all of such a group is scored again.
+    multiplied by units of its own: both need more registers.
+
+    Smaller groups write more; larger ones hold more than two candidates more often, and all of such
+    a group is scored again.
     """
     rows, columns, warps, stages = (128, 128, 4, 3) if d <= 1024 else (128, 256, 8, 4)
     if form.mode == 3:
@@ -121,7 +123,7 @@ def peaks_kernel(
     MODE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
     GROUP: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """Score one tile. Neighbouring programs share latents: weights are read once, rows stay near."""
+    """Score one tile. Neighbours share latents: weights are read once, and rows stay near."""
     row_tiles = tl.cdiv(b, ROWS)
     tile = tl.program_id(0) // row_tiles
     row0 = (tl.program_id(0) % row_tiles) * ROWS

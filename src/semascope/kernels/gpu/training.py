@@ -41,6 +41,11 @@ def _shape(d: int) -> dict[str, Any]:
     return {"WIDTH": width, "MANY": max(1, min(16, _TILE // width)), "num_warps": warps(width)}
 
 
+def _pairs(codes: SparseRows) -> tuple[Tensor, Tensor, Tensor]:
+    """Where rows start, latents and values, as the kernels walk through them."""
+    return codes.first, codes.latents.contiguous(), codes.values.contiguous()
+
+
 def add_noise(x: Tensor, deviation: float, seed: int) -> Tensor:
     """Add uniform noise, the same as on the CPU."""
     out, block = torch.empty_like(x), 1024
@@ -60,7 +65,7 @@ def decode(codes: SparseRows, atoms: Tensor) -> Tensor:
     if b:
         with placed(atoms):
             residual_kernel[(b,)](
-                codes.first, codes.latents, codes.values, atoms, atoms, atoms, out, out, out, d,
+                *_pairs(codes), atoms, atoms, atoms, out, out, out, d,
                 1.0, COMPARE=False, **_shape(d),
             )  # fmt: skip
     return out
@@ -76,7 +81,7 @@ def residual(
     if b:
         with placed(x):
             residual_kernel[(b,)](
-                codes.first, codes.latents, codes.values, atoms, bias, x, gradient, slopes,
+                *_pairs(codes), atoms, bias, x, gradient, slopes,
                 squares, d, scale, COMPARE=True, **_shape(d),
             )  # fmt: skip
     return gradient, slopes, squares.sum(dtype=torch.float64)
@@ -88,9 +93,7 @@ def code_gradients(codes: SparseRows, output_gradient: Tensor, atoms: Tensor) ->
     slopes = torch.empty_like(codes.values)
     if b:
         with placed(atoms):
-            slopes_kernel[(b,)](
-                codes.first, codes.latents, output_gradient, atoms, slopes, d, **_shape(d)
-            )
+            slopes_kernel[(b,)](*_pairs(codes)[:2], output_gradient, atoms, slopes, d, **_shape(d))
     return slopes
 
 
