@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from importlib.util import find_spec
 
 import torch
 
 from semascope.core import InputError, did_you_mean
 
+VARIABLE = "SEMASCOPE_KERNELS"
 DEVICES = ("cpu", "cuda", "auto")
 _INTERPRET = "TRITON_INTERPRET"
 # Rows and latents that the kernels number and hold in registers.
@@ -57,8 +59,12 @@ def has_triton() -> bool:
     >>> isinstance(has_triton(), bool)
     True
     """
-    usable = torch.cuda.is_available() or os.environ.get(_INTERPRET) == "1"
-    return usable and find_spec("triton") is not None
+    return _installed() and (torch.cuda.is_available() or os.environ.get(_INTERPRET) == "1")
+
+
+@lru_cache(maxsize=1)
+def _installed() -> bool:
+    return find_spec("triton") is not None
 
 
 def on_triton(*tensors: torch.Tensor) -> bool:
@@ -74,9 +80,7 @@ def on_triton(*tensors: torch.Tensor) -> bool:
     >>> on_triton(torch.zeros(2, dtype=torch.float64))
     False
     """
-    from semascope.kernels import native
-
-    asked = os.environ.get(native.VARIABLE, "auto")
+    asked = os.environ.get(VARIABLE, "auto")
     device = tensors[0].device
     if device.type == "cuda":
         wanted = asked != "torch" and torch.version.hip is None
@@ -84,7 +88,7 @@ def on_triton(*tensors: torch.Tensor) -> bool:
         wanted = asked == "triton" and device.type == "cpu" and os.environ.get(_INTERPRET) == "1"
     return (
         wanted
-        and has_triton()
+        and _installed()
         and all(t.dtype == torch.float32 and t.device == device for t in tensors)
         and all(t.is_contiguous() for t in tensors)
         and all(t.ndim != 2 or (t.shape[1] <= _LONGEST and len(t) <= _MOST) for t in tensors)

@@ -9,9 +9,7 @@ from typing import Any
 import torch
 
 from semascope.core import InputError, did_you_mean, listed
-from semascope.kernels.devices import has_triton
-
-VARIABLE = "SEMASCOPE_KERNELS"
+from semascope.kernels.devices import VARIABLE, has_triton
 
 
 @lru_cache(maxsize=1)

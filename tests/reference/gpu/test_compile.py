@@ -22,7 +22,7 @@ LONG = {"latents", "rows", "ends", "counts", "pairs", "chosen", "scratch", "pref
         "last_active"}
 WHOLE = {"b", "m", "d", "k", "n", "groups", "room", "stride", "depth", "rows_seen", "terms",
          "moving", "seed"}
-REAL = {"rounding", "beta1", "beta2", "size", "correct", "epsilon"}
+REAL = {"rounding", "keep1", "take1", "keep2", "take2", "size", "correct", "epsilon"}
 
 def build(kernel, warps, stages=3, other=(), **constants):
     types = {}
@@ -45,7 +45,7 @@ def build(kernel, warps, stages=3, other=(), **constants):
     return built.asm["ptx"]
 
 shared, multiplied = {}, []
-for kind, d in (("bfloat16", 384), ("bfloat16", 4096), ("int8", 384), ("float8", 384)):
+for kind, d in (("bfloat16", 4096), ("int8", 384), ("float8", 384)):
     form = lower.FORMATS[kind]
     how = peaks.tiling(16384, d, 32, form)
     x, w = (f"tensordesc<{KINDS[form.mode]}[{n},{form.block}]>" for n in (how.rows, how.columns))
@@ -56,8 +56,7 @@ build(lower.lower_kernel, 2, 3, {"low": "*fp8e4nv"}, MODE=3, WIDTH=512)
 short = {"candidates": "*i32", "counts": "*i32"}
 for width in (1024, 16384):
     build(candidates.candidates_kernel, 8, 3, short, GROUP=16, STRIDE=8, WIDTH=width, CHUNK=1024)
-for k in ({}, {"k": 1}):
-    build(candidates.best_kernel, 4, 3, short, WIDTH=256, BLOCK=64, DEPTH=64, BY_LATENT=True, **k)
+build(candidates.best_kernel, 4, 3, short, WIDTH=256, BLOCK=64, DEPTH=64, BY_LATENT=True)
 build(candidates.collect_kernel, 4, GROUP=4, STRIDE=32, CHUNK=1024, COUNT=False)
 build(candidates.score_kernel, 4, BLOCK=64, DEPTH=32)
 build(candidates.histogram_kernel, 4, 3, {"bins": "*i32"}, SHIFT=20, BLOCK=4096)

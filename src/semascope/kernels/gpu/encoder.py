@@ -26,9 +26,10 @@ class Packed:
     weight : Tensor of shape (m, d)
     bias : Tensor of shape (m,)
     precision : {"auto", "float32", "bfloat16", "int8", "float8"}
-        "auto" is bfloat16. Eight bits multiply at twice the rate, and their bounds leave more
-        candidates: those of int8, whose sums are exact, about four times as many in width, those of
-        float8 (e4m3) twenty times. float8 needs compute capability 9, and is bfloat16 without.
+        "auto" is bfloat16. Eight bits multiply at twice the rate, and leave more candidates: on
+        MiniLM vectors the bound is 0.7 % of the norms' product with bfloat16, 1.5 % with int8,
+        whose sums are exact, and 12 % with float8 (e4m3), which needs compute capability 9 and is
+        bfloat16 without.
     """
 
     most = candidates.MOST

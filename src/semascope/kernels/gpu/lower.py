@@ -33,8 +33,8 @@ class Format:
 
     Examples
     --------
-    >>> from semascope.kernels.gpu.lower import FORMATS  # doctest: +SKIP
-    >>> FORMATS["bfloat16"].block  # doctest: +SKIP
+    >>> from semascope.kernels.gpu.lower import FORMATS
+    >>> FORMATS["bfloat16"].block
     64
     """
 

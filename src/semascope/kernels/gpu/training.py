@@ -30,10 +30,12 @@ class Rates:
     epsilon: float
     step: int
 
-    def arguments(self) -> tuple[float, float, float, float, float]:
+    def arguments(self) -> tuple[float, ...]:
         """Return what the kernels take: the step's size and both corrections worked in."""
         size = self.rate / (1 - self.beta1**self.step)
-        return self.beta1, self.beta2, size, (1 - self.beta2**self.step) ** -0.5, self.epsilon
+        correct = (1 - self.beta2**self.step) ** -0.5
+        moments = (self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)
+        return (*moments, size, correct, self.epsilon)
 
 
 def _shape(d: int) -> dict[str, Any]:
@@ -333,10 +335,10 @@ def sums_kernel(
 
 
 @triton.jit
-def _adam(weight, one, two, g, at, mask, beta1, beta2, size, correct, epsilon):
+def _adam(weight, one, two, g, at, mask, keep1, take1, keep2, take2, size, correct, epsilon):
     """Move weights, and write their moments."""
-    m = tl.load(one + at, mask=mask, other=0.0) * beta1 + g * (1 - beta1)
-    v = tl.load(two + at, mask=mask, other=0.0) * beta2 + g * g * (1 - beta2)
+    m = tl.load(one + at, mask=mask, other=0.0) * keep1 + g * take1
+    v = tl.load(two + at, mask=mask, other=0.0) * keep2 + g * g * take2
     tl.store(one + at, m, mask=mask)
     tl.store(two + at, v, mask=mask)
     return weight - size * m / (tl.sqrt(v) * correct + epsilon)
@@ -347,7 +349,7 @@ def update_kernel(
     first, rows, values, slopes, gradient, x, atom_runs, encoder_runs,
     atoms, atoms1, atoms2, encoder, encoder1, encoder2, bias, bias1, bias2,
     low, scale, whole, gone, last_active, rows_seen, b, d, stride,
-    beta1, beta2, size, correct, epsilon,
+    keep1, take1, keep2, take2, size, correct, epsilon,
     MODE: tl.constexpr, RUN: tl.constexpr, WIDTH: tl.constexpr, MANY: tl.constexpr,
 ):  # fmt: skip
     """Take one latent's step: atom, encoder, its bias, and its low form."""
@@ -361,13 +363,41 @@ def update_kernel(
     g = _total(gradient, atom_runs, rows, values, start, end, i, d, every, RUN, MANY)
     atom = tl.load(atoms + j * d + i, mask=inside, other=0.0)
     g -= tl.sum(g * atom, axis=0) * atom
-    atom = _adam(atom, atoms1, atoms2, g, j * d + i, inside, beta1, beta2, size, correct, epsilon)
+    atom = _adam(
+        atom,
+        atoms1,
+        atoms2,
+        g,
+        j * d + i,
+        inside,
+        keep1,
+        take1,
+        keep2,
+        take2,
+        size,
+        correct,
+        epsilon,
+    )
     norm = tl.sqrt(tl.sum(tl.where(inside, atom * atom, 0.0), axis=0))
     tl.store(atoms + j * d + i, atom / tl.maximum(norm, 1e-12), mask=inside)
 
     g = _total(x, encoder_runs, rows, slopes, start, end, i, d, b, RUN, MANY)
     row = tl.load(encoder + j * d + i, mask=inside, other=0.0)
-    row = _adam(row, encoder1, encoder2, g, j * d + i, inside, beta1, beta2, size, correct, epsilon)
+    row = _adam(
+        row,
+        encoder1,
+        encoder2,
+        g,
+        j * d + i,
+        inside,
+        keep1,
+        take1,
+        keep2,
+        take2,
+        size,
+        correct,
+        epsilon,
+    )
     row = tl.where(inside, row, 0.0)
     tl.store(encoder + j * d + i, row, mask=inside)
     part, step, length, lost = lower(row, MODE)
@@ -385,7 +415,9 @@ def update_kernel(
         main = tl.load(rows + at, mask=at < end, other=0) < b
         active += tl.sum(((value > 0) & main).to(tl.int32), axis=0)
     own = tl.load(bias + j)
-    own = _adam(own, bias1, bias2, slope, j, True, beta1, beta2, size, correct, epsilon)
+    own = _adam(
+        own, bias1, bias2, slope, j, True, keep1, take1, keep2, take2, size, correct, epsilon
+    )
     tl.store(bias + j, own)
     if active > 0:
         tl.store(last_active + j, rows_seen)
@@ -393,7 +425,8 @@ def update_kernel(
 
 @triton.jit
 def bias_kernel(
-    gradient, bias, bias1, bias2, b, d, terms, moving, beta1, beta2, size, correct, epsilon,
+    gradient, bias, bias1, bias2, b, d, terms, moving,
+    keep1, take1, keep2, take2, size, correct, epsilon,
     ROWS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """Take the step of some columns of the output's bias."""
@@ -409,5 +442,5 @@ def bias_kernel(
                 acc += tl.load(gradient + at, mask=mask, other=0.0)
     g = tl.sum(acc, axis=0)
     own = tl.load(bias + i, mask=inside, other=0.0)
-    own = _adam(own, bias1, bias2, g, i, inside, beta1, beta2, size, correct, epsilon)
+    own = _adam(own, bias1, bias2, g, i, inside, keep1, take1, keep2, take2, size, correct, epsilon)
     tl.store(bias + i, own, mask=inside)
