@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from semascope.core import InputError, did_you_mean, listed
-from semascope.kernels.devices import VARIABLE, has_triton
+from semascope.kernels.devices import VARIABLE as VARIABLE
+from semascope.kernels.devices import has_triton
 
 
 @lru_cache(maxsize=1)

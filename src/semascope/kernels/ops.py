@@ -143,9 +143,9 @@ def decode(codes: SparseRows, atoms: Tensor) -> Tensor:
     [[0.0, 3.0]]
     """
     if on_triton(atoms, codes.values):
-        from semascope.kernels.gpu import training
+        from semascope.kernels.gpu import rows
 
-        return training.decode(codes, atoms)
+        return rows.decode(codes, atoms)
     return embedding_bag(
         codes.latents, atoms, codes.offsets, mode="sum", per_sample_weights=codes.values
     )
@@ -163,9 +163,9 @@ def code_gradients(codes: SparseRows, output_gradient: Tensor, atoms: Tensor) ->
     [7.0]
     """
     if on_triton(atoms, codes.values, output_gradient):
-        from semascope.kernels.gpu import training
+        from semascope.kernels.gpu import rows
 
-        return training.code_gradients(codes, output_gradient, atoms)
+        return rows.code_gradients(codes, output_gradient, atoms)
     # The backward pass of embedding_bag is the one dot product of gathered rows in torch that never
     # writes the gathered rows down: fifteen times faster here than index_select and a product.
     values = codes.values.detach().requires_grad_(True)

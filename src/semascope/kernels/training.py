@@ -71,9 +71,9 @@ def add_noise(x: Tensor, deviation: float, seed: int) -> Tensor:
         native.compiled().add_noise(source, deviation, seed, target, torch.get_num_threads())
         return out
     if on_triton(x):
-        from semascope.kernels.gpu import training
+        from semascope.kernels.gpu import rows
 
-        return training.add_noise(x, deviation, seed)
+        return rows.add_noise(x, deviation, seed)
     places = np.arange(x.numel(), dtype=np.uint32)
     mixed = _mix(_mix(places + np.uint32(seed)) + np.uint32(seed)).view(np.int32)
     scale = np.float32(deviation) * np.float32(math.sqrt(3)) * np.float32(2**-31)
@@ -128,9 +128,9 @@ def residual(
         )
         return gradient, slopes, squares
     if on_triton(atoms, bias, x, codes.values):
-        from semascope.kernels.gpu import training
+        from semascope.kernels.gpu import rows
 
-        return training.residual(codes, atoms, bias, x, scale)
+        return rows.residual(codes, atoms, bias, x, scale)
     error = decode(codes, atoms) + bias - x
     gradient = error * scale
     slopes = code_gradients(codes, gradient, atoms) * (codes.values > 0)

@@ -15,7 +15,7 @@ import json, sys
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from semascope.kernels.gpu import candidates, lower, peaks, training
+from semascope.kernels.gpu import candidates, lower, peaks, rows, training
 
 KINDS = ("fp32", "bf16", "i8", "fp8e4nv")
 LONG = {"latents", "rows", "ends", "counts", "pairs", "chosen", "scratch", "prefix",
@@ -34,7 +34,7 @@ def build(kernel, warps, stages=3, other=(), **constants):
         elif name in REAL:
             types[name] = "fp32"
         else:
-            starts = name == "first" and "training" in kernel.fn.__module__
+            starts = name == "first" and kernel.fn.__module__.split(".")[-1] in ("rows", "training")
             types[name] = "*i64" if name in LONG or starts else "*fp32"
     types.update(other)
     places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
@@ -60,11 +60,11 @@ build(candidates.best_kernel, 4, 3, short, WIDTH=256, BLOCK=64, DEPTH=64, BY_LAT
 build(candidates.collect_kernel, 4, GROUP=4, STRIDE=32, CHUNK=1024, COUNT=False)
 build(candidates.score_kernel, 4, BLOCK=64, DEPTH=32)
 build(candidates.histogram_kernel, 4, 3, {"bins": "*i32"}, SHIFT=20, BLOCK=4096)
-shape = training._shape(384)
+shape = lower.gathered(384)
 warps = shape.pop("num_warps")
-build(training.noise_kernel, 4, other={"scale": "fp32"}, BLOCK=1024)
-build(training.residual_kernel, warps, 3, {"scale": "fp32"}, COMPARE=True, **shape)
-build(training.slopes_kernel, warps, **shape)
+build(rows.noise_kernel, 4, other={"scale": "fp32"}, BLOCK=1024)
+build(rows.residual_kernel, warps, 3, {"scale": "fp32"}, COMPARE=True, **shape)
+build(rows.slopes_kernel, warps, **shape)
 build(training.runs_kernel, warps, 3, {"latents": "*i32"}, RUN=128, **shape)
 build(training.sums_kernel, warps, RUN=128, **shape)
 build(training.update_kernel, warps, 3, {"low": "*bf16"}, MODE=1, RUN=128, **shape)

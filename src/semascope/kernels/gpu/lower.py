@@ -96,6 +96,14 @@ def warps(width: int) -> int:
     return 2 if width <= 512 else 4 if width <= 2048 else 8
 
 
+def gathered(d: int) -> dict[str, Any]:
+    """Return how a program holds a row of length `d`, and how many rows it gathers at a time."""
+    width = power(d, least=16)
+    # Enough loads on the way, without spilling.
+    many = max(1, min(16, 4096 // width))
+    return {"WIDTH": width, "MANY": many, "num_warps": warps(width)}
+
+
 def placed(tensor: Tensor) -> AbstractContextManager[Any]:
     """Launch kernels on the device of a tensor."""
     return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
