@@ -1,6 +1,17 @@
 """Tests and examples run in a folder of their own, with a cache of their own."""
 
+import os
+from importlib.util import find_spec
+
 import pytest
+import torch
+
+if find_spec("triton") is None:
+    collect_ignore = ["src/semascope/kernels/gpu"]
+
+# Read when Triton is first imported, which other packages do as well.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ import pytest
 from semascope.kernels.native import VARIABLE, choices, chosen, compiled
 
 
-@pytest.fixture(params=choices())
+# The interpreter of Triton is slow: the tests in gpu/ are made for it.
+@pytest.fixture(params=[name for name in choices() if name != "triton"])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Use one kind of kernels for a test; its name."""
     monkeypatch.setenv(VARIABLE, request.param)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import typer
@@ -24,18 +25,31 @@ def doctor() -> None:
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
         "kernels": f"{native.chosen()} (can be: {', '.join(native.choices())}; set by "
         f"{native.VARIABLE})",
-        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "GPU": _gpu(),
         "text encoder": _encoder(),
         "cache": str(cache_folder()),
     }
     width = max(map(len, lines))
     for name, value in lines.items():
         typer.echo(f"{name:<{width}}  {value}")
-    if native.choices() == ["torch"]:
+    if native.choices()[0] in ("triton", "torch"):
         typer.echo(
             "The compiled kernels are missing: training and encoding run several times slower. "
             "Install a C++ compiler and semascope again."
         )
+
+
+def _gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none"
+    name = torch.cuda.get_device_name()
+    if find_spec("triton") is None:
+        return (
+            f"{name}, on torch's kernels; Triton's are installed with: pip install 'semascope[gpu]'"
+        )
+    return f"{name}, Triton {version('triton')}"
 
 
 def _encoder() -> str:

@@ -42,6 +42,8 @@ class Coder:
         How many rows are best passed together.
     most : int
         How many rows are selected at a time.
+    device : str
+        Where.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class Coder:
     n_components: int
     rows: int = BLOCK
     most: int = BLOCK
+    device: str = "cpu"
 
     def __call__(self, rows: Float32Array) -> Codes:
         """Return the codes of rows (b, d)."""
@@ -65,7 +68,7 @@ class Coder:
         x, parts = torch.from_numpy(np.ascontiguousarray(rows)), []
         for start in range(0, len(x), self.most):
             part = x[start : start + self.most]
-            parts.append(_codes(self.select(part), self.n_components))
+            parts.append(_codes(self.select(part.to(self.device)), self.n_components))
         return Codes.stack(parts, self.n_components)
 
 
@@ -76,6 +79,8 @@ class Layout:
     ----------
     dictionary : Dictionary
         Whose weights.
+    device : str
+        Where they go: "cpu", "cuda" or "auto".
 
     Examples
     --------
@@ -88,8 +93,10 @@ class Layout:
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __init__(self, dictionary: Dictionary) -> None:
-        self.dictionary = dictionary
+    def __init__(self, dictionary: Dictionary, device: str = "cpu") -> None:
+        from semascope.kernels import as_device
+
+        self.dictionary, self.device = dictionary, as_device(device)
 
     def coder(self, refine: Refine, index: Index | None) -> Coder:
         """Return what finds codes and refines them, by an index or among all latents."""
@@ -102,9 +109,9 @@ class Layout:
             found = lookup(d.encoder, d.encoder_bias, index, k, fit_on)
             return Coder(found, d.n_components, LOOKUP_ROWS, LOOKUP_ROWS)
         most = BLOCK
-        if native.compiled() is None:
+        if native.compiled() is None or (refine == "pursuit" and self.device.type != "cpu"):
             most = max(1, min(most, _SCORE_BYTES // (4 * d.n_components)))
-        return Coder(self._selection(refine), d.n_components, BLOCK, most)
+        return Coder(self._selection(refine), d.n_components, BLOCK, most, str(self.device))
 
     def _selection(self, refine: Refine) -> Callable[[Tensor], SparseRows]:
         from semascope.kernels import default_rounds, pursue, refit
@@ -115,7 +122,7 @@ class Layout:
             plain, offset = self._plain, self._decoder[1]
             return lambda part: pursue(plain, offset, part, k, default_rounds(k))
         encoder = self._encoder
-        threshold = None if d.threshold is None else _tensor(d.threshold).clamp(min=0)
+        threshold = None if d.threshold is None else self._tensor(d.threshold).clamp(min=0)
 
         def chosen(part: Tensor) -> SparseRows:
             if threshold is None:
@@ -131,22 +138,25 @@ class Layout:
     def _encoder(self) -> LinearEncoder:
         from semascope.kernels import LinearEncoder
 
-        return LinearEncoder(
-            _tensor(self.dictionary.encoder), _tensor(self.dictionary.encoder_bias)
-        )
+        d = self.dictionary
+        return LinearEncoder(self._tensor(d.encoder), self._tensor(d.encoder_bias))
 
     @cached_property
     def _decoder(self) -> tuple[Tensor, Tensor]:
-        return _tensor(self.dictionary.atoms), _tensor(self.dictionary.bias)
+        return self._tensor(self.dictionary.atoms), self._tensor(self.dictionary.bias)
 
     @cached_property
     def _plain(self) -> LinearEncoder:
         """The atoms as an encoder, which is what pursuit selects by."""
-        import torch
-
         from semascope.kernels import LinearEncoder
 
-        return LinearEncoder(self._decoder[0], torch.zeros(self.dictionary.n_components))
+        atoms = self._decoder[0]
+        return LinearEncoder(atoms, atoms.new_zeros(len(atoms)))
+
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(np.array(array)).to(self.device)
 
 
 def check_refine(refine: str, *, ragged: bool = False) -> Refine:
@@ -179,16 +189,10 @@ def check_refine(refine: str, *, ragged: bool = False) -> Refine:
     )
 
 
-def _tensor(array: npt.NDArray[Any]) -> Tensor:
-    import torch
-
-    return torch.from_numpy(np.array(array))
-
-
 def _codes(rows: SparseRows, m: int) -> Codes:
     """Codes of a block whose pairs stand by latent; zeros are left out."""
-    latents, values = rows.latents.numpy(), rows.values.numpy()
-    indptr = np.append(rows.offsets.numpy(), len(latents))
+    latents, values = rows.latents.cpu().numpy(), rows.values.cpu().numpy()
+    indptr = np.append(rows.offsets.cpu().numpy(), len(latents))
     positive = values > 0
     if not positive.all():
         indptr = np.concatenate([[0], np.cumsum(positive)])[indptr]

@@ -114,24 +114,33 @@ class Dictionary:
         return int(self.atoms.shape[1])
 
     def encode_blocks(
-        self, x: Any, *, refine: Refine | None = None, search: Search = "auto"
+        self,
+        x: Any,
+        *,
+        refine: Refine | None = None,
+        search: Search = "auto",
+        device: str = "cpu",
     ) -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
-        source, coder = self.source_of(x), self.coder(refine, search=search)
+        source, coder = self.source_of(x), self.coder(refine, search=search, device=device)
         for start, block in blocks(source, coder.rows):
             yield start, coder(block)
 
-    def coder(self, refine: Refine | None = None, *, search: Search = "auto") -> Coder:
+    def coder(
+        self, refine: Refine | None = None, *, search: Search = "auto", device: str = "cpu"
+    ) -> Coder:
         """Return what turns rows in memory (b, d) into their codes.
 
         The encoder is laid out for selection once and kept, so that many small calls are fast.
         """
         how = check_refine(refine or self.refine, ragged=self.n_active is None)
-        return self._layout.coder(how, check_search(search, self.index, how))
+        if device not in self._layouts:
+            self._layouts[device] = Layout(self, device)
+        return self._layouts[device].coder(how, check_search(search, self.index, how))
 
     @cached_property
-    def _layout(self) -> Layout:
-        return Layout(self)
+    def _layouts(self) -> dict[str, Layout]:
+        return {}
 
     def __getstate__(self) -> dict[str, Any]:
         # What is laid out for this processor is made again where it is needed.
@@ -217,7 +226,14 @@ class Dictionary:
             index=replace(index, clusters=parts),
         )
 
-    def encode(self, x: Any, *, refine: Refine | None = None, search: Search = "auto") -> Codes:
+    def encode(
+        self,
+        x: Any,
+        *,
+        refine: Refine | None = None,
+        search: Search = "auto",
+        device: str = "cpu",
+    ) -> Codes:
         """Return the codes of vectors (n, d), anything that `as_vectors` takes.
 
         Parameters
@@ -229,13 +245,17 @@ class Dictionary:
         search : {"auto", "exact", "clustered"}, default "auto"
             Whether all latents are looked at or those of some clusters. "auto" uses the index if
             there is one. Pursuit always looks at all atoms.
+        device : {"cpu", "cuda", "auto"}, default "cpu"
+            Where to encode; "auto" is a GPU if there is one.
 
         Raises
         ------
         InputError
-            If the vectors have another length than the atoms.
+            If the vectors have another length than the atoms, or there is no GPU.
         """
-        parts = (codes for _, codes in self.encode_blocks(x, refine=refine, search=search))
+        parts = (
+            codes for _, codes in self.encode_blocks(x, refine=refine, search=search, device=device)
+        )
         return Codes.stack(parts, self.n_components)
 
     def encode_to(

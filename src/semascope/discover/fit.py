@@ -20,7 +20,7 @@ from semascope.discover.sizes import check_sizes
 from semascope.discover.start import first_atoms, first_scale
 from semascope.discover.state import State, load_states
 from semascope.discover.trainer import fvu, step, train
-from semascope.kernels import scores
+from semascope.kernels import as_device, scores
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
 
 _HELD_OUT_ROWS = 8192
@@ -75,6 +75,7 @@ def fit_dictionary(
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     on_step: Callable[[int, float], None] = lambda rows, fvu: None,
+    device: str = "cpu",
 ) -> Fit:
     """Learn a dictionary from the rows of a source.
 
@@ -96,11 +97,15 @@ def fit_dictionary(
         Seconds between checkpoints.
     on_step : callable
         Told the rows of each step and the latest held-out FVU.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where to train; "auto" is a GPU if there is one, and not the default because small data
+        trains as fast without. Centre, scale and first atoms are found on the CPU, so that they are
+        the same everywhere; a checkpoint goes on from either.
 
     Raises
     ------
     InputError
-        If there are fewer rows than atoms, or all rows are equal.
+        If there are fewer rows than atoms, all rows are equal, or there is no GPU.
     """
     return fit_dictionaries(
         source,
@@ -110,6 +115,7 @@ def fit_dictionary(
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         on_step=on_step,
+        device=device,
     )[0]
 
 
@@ -122,6 +128,7 @@ def fit_dictionaries(
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     on_step: Callable[[int, float], None] = lambda rows, fvu: None,
+    device: str = "cpu",
 ) -> list[Fit]:
     """Learn several dictionaries from the same batches, so that rows are read only once.
 
@@ -148,6 +155,7 @@ def fit_dictionaries(
         raise InputError(
             f"validation_fraction must be from 0 to below 1, got {validation_fraction}"
         )
+    place = as_device(device)
     if not recipes:
         raise InputError("there is no dictionary to learn: give at least one recipe")
     sizes = {recipe.batch_size for recipe in recipes}
@@ -169,23 +177,25 @@ def fit_dictionaries(
         states = load_states(checkpoint, print_)
     else:
         states = [_start(recipe, source, kept, centre, scale) for recipe in recipes]
+    states = [state.to(place) for state in states]
     train(
         list(zip(recipes, states, strict=True)),
         data,
-        held_out,
-        lambda batch: _prepare(batch, centre, scale),
+        held_out.to(place),
+        lambda batch: _prepare(batch, centre, scale).to(place),
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         fingerprint=print_,
         on_step=on_step,
     )
+    states = [state.to(torch.device("cpu")) for state in states]
     return [
         Fit(fold(recipe, state.best, centre, scale, held_out), recipe, state, centre, scale)
         for recipe, state in zip(recipes, states, strict=True)
     ]
 
 
-def fit_more(source: VectorSource, start: Fit | Recipe) -> Fit:
+def fit_more(source: VectorSource, start: Fit | Recipe, *, device: str = "cpu") -> Fit:
     """Take one pass over the rows of a source, from a recipe or from an earlier fit.
 
     The learning rate stays at its peak; all rows train, none is held out.
@@ -200,6 +210,7 @@ def fit_more(source: VectorSource, start: Fit | Recipe) -> Fit:
     >>> fit_more(rows, fit).state.rows_seen
     400
     """
+    place = as_device(device)
     index = np.arange(source.shape[0])
     if isinstance(start, Recipe):
         check_sizes(len(index), start.n_components, start.n_active)
@@ -209,8 +220,10 @@ def fit_more(source: VectorSource, start: Fit | Recipe) -> Fit:
     else:
         recipe, state, centre, scale = start.recipe, start.state, start.centre, start.scale
     data = Shuffled(source, index, recipe.batch_size, recipe.seed)
+    state = state.to(place)
     for batch in data.epoch(state.step):
-        step(recipe, state, _prepare(batch, centre, scale), recipe.learning_rate)
+        step(recipe, state, _prepare(batch, centre, scale).to(place), recipe.learning_rate)
+    state = state.to(torch.device("cpu"))
     sample = _prepare(source.take(index[:_HELD_OUT_ROWS]), centre, scale)
     state.best = {name: w.clone() for name, w in state.weights.items()}
     state.best_fvu = fvu(recipe, state.best, sample)

@@ -60,6 +60,8 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         uses the whole budget.
     checkpoint : path, optional
         File from which an interrupted fit goes on exactly.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where to train and to encode; "auto" is a GPU if there is one.
     random_state : int, RandomState or None
         Seed of first atoms and order of rows. The same seed gives the same bytes.
     verbose : bool, default False
@@ -110,6 +112,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         validation_fraction: float = 0.05,
         patience: int = 10,
         checkpoint: str | Path | None = None,
+        device: str = "cpu",
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -126,6 +129,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.checkpoint = checkpoint
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
@@ -142,6 +146,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     validation_fraction=self.validation_fraction,
                     checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
                     on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
+                    device=self.device,
                 )
             )
         return self
@@ -153,13 +158,15 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         first = not hasattr(self, "_fit")
         source = self._source(X, reset=first)
-        self._keep(fit_more(source, self._recipe(source) if first else self._fit))
+        start = self._recipe(source) if first else self._fit
+        self._keep(fit_more(source, start, device=self.device))
         return self
 
     def transform(self, X: Any) -> csr_array:
         """Return the codes of vectors (n, d) as a sparse array (n, n_components)."""
         check_is_fitted(self)
-        return self.dictionary_.encode(self._source(X, reset=False)).to_scipy()
+        source = self._source(X, reset=False)
+        return self.dictionary_.encode(source, device=self.device).to_scipy()
 
     def inverse_transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the reconstructions (n, d) of codes (n, n_components)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -79,6 +79,21 @@ class State:
         best = {name: w.clone() for name, w in weights.items()}
         return cls(weights, zeros, again, best, torch.zeros(len(atoms), dtype=torch.int64))
 
+    def to(self, device: torch.device) -> State:
+        """Return the state on a device; checkpoints do not know where they were made."""
+
+        def moved(group: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device) for name, tensor in group.items()}
+
+        return replace(
+            self,
+            weights=moved(self.weights),
+            first=moved(self.first),
+            second=moved(self.second),
+            best=moved(self.best),
+            last_active=self.last_active.to(device),
+        )
+
 
 def save_states(path: Path, states: Sequence[State], fingerprint: str) -> None:
     """Write one checkpoint of all dictionaries in training, from which it goes on exactly.
@@ -96,8 +111,8 @@ def save_states(path: Path, states: Sequence[State], fingerprint: str) -> None:
     for number, state in enumerate(states):
         for group in _GROUPS:
             for name, tensor in getattr(state, group).items():
-                tensors[f"{number}.{group}.{name}"] = tensor.numpy()
-        tensors[f"{number}.last_active"] = state.last_active.numpy()
+                tensors[f"{number}.{group}.{name}"] = tensor.cpu().numpy()
+        tensors[f"{number}.last_active"] = state.last_active.cpu().numpy()
         tensors[f"{number}.history"] = np.array(state.history, dtype=np.float64).reshape(-1, 2)
         tensors[f"{number}.best_fvu"] = np.array([state.best_fvu])
         tensors[f"{number}.counts"] = np.array([state.step, state.rows_seen, state.waiting])

@@ -64,11 +64,12 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     >>> fvu(Recipe(2, 2), state.weights, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     0.0
     """
-    atoms, bias, error = weights["atoms"], weights["bias"], 0.0
+    atoms, bias = weights["atoms"], weights["bias"]
+    error: float | Tensor = 0.0
     k = recipe.n_active
     pursued = recipe.pursuit_share > 0
     encoder = (
-        LinearEncoder(atoms, torch.zeros(len(atoms)))
+        LinearEncoder(atoms, atoms.new_zeros(len(atoms)))
         if pursued
         else LinearEncoder(weights["encoder"], weights["encoder_bias"])
     )
@@ -79,7 +80,7 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
             else select(recipe, encoder, part)
         )
         error += residual(codes, atoms, bias, part)[2]
-    return error / float(x.square().sum())
+    return float(error) / float(x.square().sum())
 
 
 def train(
@@ -202,7 +203,7 @@ def step(recipe: Recipe, state: State, x: Tensor, rate: float, *, pursued: bool 
     terms = [Term(codes, slopes, gradient)]
     state.rows_seen += len(x)
     if pursued:
-        k, plain = recipe.n_active, LinearEncoder(w["atoms"], torch.zeros(len(w["atoms"])))
+        k, plain = recipe.n_active, LinearEncoder(w["atoms"], w["atoms"].new_zeros(len(w["atoms"])))
         better = pursue(plain, w["bias"], seen, k, min(k, _ROUNDS))
         gradient, slopes, _ = residual(better, w["atoms"], w["bias"], x, 2 / len(x))
         terms.append(Term(better, torch.zeros_like(slopes), gradient))

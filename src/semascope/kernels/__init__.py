@@ -1,6 +1,7 @@
 """Top-k encoding, sparse decoding and gradients: the hot path of dictionary learning."""
 
 from semascope.kernels.clustered import ClusteredEncoder, Clusters
+from semascope.kernels.devices import as_device
 from semascope.kernels.encoder import LinearEncoder
 from semascope.kernels.ops import (
     SparseRows,
@@ -23,6 +24,7 @@ __all__ = [
     "Term",
     "adam_step",
     "add_noise",
+    "as_device",
     "code_gradients",
     "decode",
     "default_rounds",

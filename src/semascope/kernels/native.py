@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from semascope.core import InputError, did_you_mean, listed
-
-VARIABLE = "SEMASCOPE_KERNELS"
+from semascope.kernels.devices import VARIABLE as VARIABLE
+from semascope.kernels.devices import has_triton
 
 
 @lru_cache(maxsize=1)
@@ -18,7 +18,8 @@ def compiled() -> Any:
     """Return the compiled module, set to the best instruction set, or None.
 
     The environment variable ``SEMASCOPE_KERNELS`` chooses another instruction set by name, or
-    ``torch`` for none.
+    ``torch`` for none. ``triton`` names the kernels for tensors on a GPU, which such tensors get
+    unless ``torch`` is asked for; on the CPU it stands for Triton's interpreter.
 
     Raises
     ------
@@ -36,20 +37,20 @@ def compiled() -> Any:
         from semascope.kernels import _core  # type: ignore[attr-defined]
     except ImportError:
         _core = None
-    allowed = ["auto", "torch", *(_core.available() if _core else [])]
+    allowed = ["auto", *choices()]
     if asked not in allowed:
         raise InputError(
             f"{VARIABLE} is '{asked}'; here it may be {listed(allowed)}"
             f"{did_you_mean(asked, allowed)}"
         )
-    if _core is None or asked == "torch":
+    if _core is None or asked in ("torch", "triton"):
         return None
     _core.use(_core.available()[0] if asked == "auto" else asked)
     return _core
 
 
 def chosen() -> str:
-    """Return the name of the kernels in use: an instruction set, or ``torch``.
+    """Return the name of the kernels in use on the CPU: an instruction set, or ``torch``.
 
     Examples
     --------
@@ -58,7 +59,9 @@ def chosen() -> str:
     True
     """
     core = compiled()
-    return "torch" if core is None else str(core.current())
+    if core is None:
+        return "triton" if os.environ.get(VARIABLE) == "triton" else "torch"
+    return str(core.current())
 
 
 def choices() -> list[str]:
@@ -72,9 +75,11 @@ def choices() -> list[str]:
     """
     try:
         from semascope.kernels import _core  # type: ignore[attr-defined]
+
+        found = list(_core.available())
     except ImportError:
-        return ["torch"]
-    return [*_core.available(), "torch"]
+        found = []
+    return [*found, *(["triton"] if has_triton() else []), "torch"]
 
 
 def plain(*tensors: torch.Tensor) -> tuple[Any, ...]:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from semascope.kernels.devices import on_triton
+
 
 @dataclass(frozen=True)
 class SparseRows:
@@ -43,12 +45,13 @@ class SparseRows:
     @property
     def first(self) -> Tensor:
         """Where each row starts, and the end; int64 of shape (b + 1,)."""
-        return torch.cat([self.offsets, torch.tensor([len(self.latents)])])
+        return torch.nn.functional.pad(self.offsets, (0, 1), value=len(self.latents))
 
     @cached_property
     def rows(self) -> Tensor:
         """The row of every active pair, int64 of shape (nnz,)."""
-        return torch.repeat_interleave(torch.arange(len(self.offsets)), torch.diff(self.first))
+        rows = torch.arange(len(self.offsets), device=self.offsets.device)
+        return torch.repeat_interleave(rows, torch.diff(self.first), output_size=len(self.latents))
 
     @cached_property
     def by_latent(self) -> tuple[Tensor, Tensor]:
@@ -81,7 +84,7 @@ def select_topk(pre: Tensor, k: int) -> SparseRows:
     tensor([3., 1.])
     """
     values, latents = torch.topk(pre, k, dim=1, sorted=True)
-    offsets = torch.arange(0, values.numel(), k)
+    offsets = torch.arange(0, values.numel(), k, device=pre.device)
     return SparseRows(offsets, latents.reshape(-1), values.clamp_(min=0).reshape(-1))
 
 
@@ -139,6 +142,10 @@ def decode(codes: SparseRows, atoms: Tensor) -> Tensor:
     >>> decode(codes, torch.eye(2)).tolist()
     [[0.0, 3.0]]
     """
+    if on_triton(atoms, codes.values):
+        from semascope.kernels.gpu import rows
+
+        return rows.decode(codes, atoms)
     return embedding_bag(
         codes.latents, atoms, codes.offsets, mode="sum", per_sample_weights=codes.values
     )
@@ -155,6 +162,10 @@ def code_gradients(codes: SparseRows, output_gradient: Tensor, atoms: Tensor) ->
     >>> code_gradients(codes, torch.tensor([[5.0, 7.0]]), torch.eye(2)).tolist()
     [7.0]
     """
+    if on_triton(atoms, codes.values, output_gradient):
+        from semascope.kernels.gpu import rows
+
+        return rows.code_gradients(codes, output_gradient, atoms)
     # The backward pass of embedding_bag is the one dot product of gathered rows in torch that never
     # writes the gathered rows down: fifteen times faster here than index_select and a product.
     values = codes.values.detach().requires_grad_(True)
@@ -179,8 +190,12 @@ def weight_gradients(codes: SparseRows, values: Tensor, dense: Tensor, m: int) -
     >>> weight_gradients(codes, codes.values, torch.tensor([[1.0, 2.0]]), m=2).tolist()
     [[0.0, 0.0], [3.0, 6.0]]
     """
+    if on_triton(values, dense):
+        from semascope.kernels.gpu import training
+
+        return training.weight_gradients(codes, values, dense, m)
     order, latents = codes.by_latent
-    offsets = torch.searchsorted(latents, torch.arange(m))
+    offsets = torch.searchsorted(latents, torch.arange(m, device=latents.device))
     return embedding_bag(
         codes.rows[order], dense, offsets, mode="sum", per_sample_weights=values[order]
     )

@@ -61,11 +61,11 @@ def refit(codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor) -> SparseRo
         )
         return SparseRows(codes.offsets, codes.latents, values)
     counts = torch.diff(codes.first)
-    places = torch.arange(int(counts.max()))
+    places = torch.arange(int(counts.max()), device=x.device)
     inside = places < counts[:, None]
-    latents = torch.zeros(inside.shape, dtype=torch.int64)
+    latents = torch.zeros(inside.shape, dtype=torch.int64, device=x.device)
     latents[inside] = codes.latents
-    start = torch.zeros(inside.shape, dtype=x.dtype)
+    start = torch.zeros(inside.shape, dtype=x.dtype, device=x.device)
     start[inside] = values
     fitted = _solve(atoms, latents, start, start > 0, x - bias)
     return SparseRows(codes.offsets, codes.latents, fitted[inside])
@@ -116,9 +116,9 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
         )
         return SparseRows(torch.arange(0, b * k, k), latents, values)
     wanted = x - bias
-    left, latents = wanted, torch.zeros((b, 0), dtype=torch.int64)
-    values, active = torch.zeros((b, 0), dtype=x.dtype), torch.zeros((b, 0), dtype=torch.bool)
-    used = torch.zeros((b, len(atoms)), dtype=torch.bool)
+    left, latents = wanted, torch.zeros((b, 0), dtype=torch.int64, device=x.device)
+    values, active = torch.zeros_like(latents, dtype=x.dtype), latents > 0
+    used = torch.zeros((b, len(atoms)), dtype=torch.bool, device=x.device)
     for number in range(rounds):
         take = k * (number + 1) // rounds - k * number // rounds
         scores = (left @ atoms.T).masked_fill_(used, -torch.inf)
@@ -136,7 +136,8 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
     latents = torch.where(active, latents, spare.gather(1, ((~active).cumsum(1) - 1).clamp(min=0)))
     latents, order = latents.sort(dim=1)
     values = values.gather(1, order)
-    return SparseRows(torch.arange(0, b * k, k), latents.reshape(-1), values.reshape(-1))
+    offsets = torch.arange(0, b * k, k, device=x.device)
+    return SparseRows(offsets, latents.reshape(-1), values.reshape(-1))
 
 
 def _solve(atoms: Tensor, latents: Tensor, start: Tensor, active: Tensor, y: Tensor) -> Tensor:
@@ -162,6 +163,6 @@ def _solve(atoms: Tensor, latents: Tensor, start: Tensor, active: Tensor, y: Ten
     for row in rest.tolist():
         # Atoms that nearly depend on each other: active sets end where descent crawls.
         on = active[row]
-        fitted, _ = nnls(used[row, on].T.double().numpy(), y[row].double().numpy())
-        values[row, on] = torch.from_numpy(fitted).to(values.dtype)
+        fitted, _ = nnls(used[row, on].T.double().cpu().numpy(), y[row].double().cpu().numpy())
+        values[row, on] = torch.from_numpy(fitted).to(values)
     return values

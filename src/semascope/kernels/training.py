@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from semascope.kernels import native
+from semascope.kernels.devices import on_triton
 from semascope.kernels.encoder import LinearEncoder
 from semascope.kernels.ops import SparseRows, code_gradients, decode, weight_gradients
 
@@ -69,6 +70,10 @@ def add_noise(x: Tensor, deviation: float, seed: int) -> Tensor:
         source, target = native.plain(x, out)
         native.compiled().add_noise(source, deviation, seed, target, torch.get_num_threads())
         return out
+    if on_triton(x):
+        from semascope.kernels.gpu import rows
+
+        return rows.add_noise(x, deviation, seed)
     places = np.arange(x.numel(), dtype=np.uint32)
     mixed = _mix(_mix(places + np.uint32(seed)) + np.uint32(seed)).view(np.int32)
     scale = np.float32(deviation) * np.float32(math.sqrt(3)) * np.float32(2**-31)
@@ -84,7 +89,7 @@ def _mix(h: np.ndarray) -> np.ndarray:
 
 def residual(
     codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor, scale: float = 1.0
-) -> tuple[Tensor, Tensor, float]:
+) -> tuple[Tensor, Tensor, float | Tensor]:
     """Compare reconstructions with their rows.
 
     Parameters
@@ -99,9 +104,10 @@ def residual(
 
     Returns
     -------
-    (Tensor of shape (b, d), Tensor of shape (nnz,), float)
+    (Tensor of shape (b, d), Tensor of shape (nnz,), float or Tensor of shape ())
         ``scale * (codes @ atoms + bias - x)``; its gradient with respect to the pre-activation of
-        each active pair, zero where the activation is zero; and the sum of squared errors.
+        each active pair, zero where the activation is zero; and the sum of squared errors, on a
+        GPU as a tensor, so that nobody waits for what is not looked at.
 
     Examples
     --------
@@ -121,6 +127,10 @@ def residual(
             torch.get_num_threads(),
         )
         return gradient, slopes, squares
+    if on_triton(atoms, bias, x, codes.values):
+        from semascope.kernels.gpu import rows
+
+        return rows.residual(codes, atoms, bias, x, scale)
     error = decode(codes, atoms) + bias - x
     gradient = error * scale
     slopes = code_gradients(codes, gradient, atoms) * (codes.values > 0)
@@ -196,6 +206,21 @@ def adam_step(
             torch.get_num_threads(),
         )
         return
+    lowered = linear.lowered(x, *weights.values())
+    if lowered is not None:
+        from semascope.kernels.gpu import training
+
+        training.update(
+            [(t.codes, t.slopes, t.gradient, t.moves_bias) for t in terms],
+            x,
+            {n: (weights[n], moments[0][n], moments[1][n]) for n in NAMES},
+            lowered.low,
+            lowered.form.mode,
+            training.Rates(*BETAS, rate, EPSILON, step),
+            last_active,
+            rows_seen,
+        )
+        return
     first = terms[0].codes
     last_active[first.latents[first.values > 0]] = rows_seen
     gradients = _gradients(terms, x, weights)
@@ -210,7 +235,7 @@ def adam_step(
         [moments[1][n] for n in NAMES],
         [],
         # Counts steps taken so far; the call adds one.
-        [torch.tensor(step - 1.0) for _ in NAMES],
+        [torch.tensor(step - 1.0, device=x.device) for _ in NAMES],
         fused=True,
         amsgrad=False,
         beta1=BETAS[0],
