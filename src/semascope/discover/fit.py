@@ -20,7 +20,7 @@ from semascope.discover.sizes import check_sizes
 from semascope.discover.start import first_atoms, first_scale
 from semascope.discover.state import State, load_states
 from semascope.discover.trainer import fvu, step, train
-from semascope.kernels import as_device, scores
+from semascope.kernels import LinearEncoder, as_device
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
 
 _HELD_OUT_ROWS = 8192
@@ -257,9 +257,10 @@ def fold(
     encoder, bias = weights["encoder"], weights["encoder_bias"]
     threshold = None
     if recipe.batch_topk:
-        pre = scores(sample, encoder, bias).reshape(-1)
-        keep = min(len(pre), recipe.n_active * len(sample))
-        level = float(torch.topk(pre, keep, sorted=False).values.min().clamp(min=0))
+        keep = recipe.n_active * len(sample)
+        codes, level = LinearEncoder(encoder, bias).batch_topk(sample, recipe.n_active)
+        if len(codes.values) < keep:
+            level = 0.0
         threshold = np.full(recipe.n_components, level * scale, dtype=np.float32)
     return Dictionary(
         encoder=encoder.numpy().copy(),
