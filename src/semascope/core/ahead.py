@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from contextlib import suppress
+from threading import Event, get_native_id
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,7 +35,7 @@ def ahead(jobs: Iterable[Callable[[Event], T]]) -> Generator[T, None, None]:
     if first is None:
         return
     stop = Event()
-    with ThreadPoolExecutor(1, thread_name_prefix="semascope-ahead") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="semascope-ahead", initializer=_give_way) as pool:
         try:
             coming = pool.submit(first, stop)
             for job in waiting:
@@ -43,3 +46,11 @@ def ahead(jobs: Iterable[Callable[[Event], T]]) -> Generator[T, None, None]:
             yield coming.result()
         finally:
             stop.set()
+
+
+def _give_way() -> None:
+    """Run this thread after those that wait for nothing but a core, where the system can."""
+    # On Linux a thread has a priority of its own; elsewhere this would be the whole process's.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
