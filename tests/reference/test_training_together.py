@@ -190,3 +190,13 @@ def test_ctrl_c_ends_after_a_step_and_loses_none(at: int) -> None:
     for one, other in zip(again, never, strict=True):
         assert bytes_of(one.dictionary) == bytes_of(other.dictionary)
         assert one.state.history == other.state.history
+
+
+def test_what_a_fit_returned_stays_when_training_goes_on() -> None:
+    x = normal(300)
+    sae = TopKSAE(16, 2, max_rows=2000, random_state=0).fit(x)
+    first = sae.dictionary_
+    before = bytes_of(first)
+    sae.partial_fit(x).partial_fit(x)
+    assert bytes_of(first) == before
+    assert bytes_of(sae.dictionary_) != before

@@ -243,8 +243,8 @@ def fold(
 ) -> Dictionary:
     """Turn trained weights into an inference form in the units of the vectors.
 
-    Batch top-k becomes one threshold, the one at which rows of `sample` (prepared, not trained on)
-    keep `n_active` latents on average.
+    It shares the memory of the weights. Batch top-k becomes one threshold, the one at which rows of
+    `sample` (prepared, not trained on) keep `n_active` latents on average.
 
     Examples
     --------
@@ -263,10 +263,10 @@ def fold(
             level = 0.0
         threshold = np.full(recipe.n_components, level * scale, dtype=np.float32)
     return Dictionary(
-        encoder=encoder.numpy().copy(),
+        encoder=encoder.numpy(),
         # codes' = scale * codes, so that atoms keep unit norm in the units of the vectors
         encoder_bias=(bias * scale - encoder @ centre).numpy(),
-        atoms=weights["atoms"].numpy().copy(),
+        atoms=weights["atoms"].numpy(),
         bias=(centre + scale * weights["bias"]).numpy(),
         n_active=None if recipe.batch_topk else recipe.n_active,
         threshold=threshold,

@@ -67,11 +67,11 @@ class State:
 
     @classmethod
     def start(cls, atoms: Tensor, bias: Tensor, scale: float = 1.0) -> State:
-        """Begin from unit-norm atoms: the encoder is their transpose, scaled."""
+        """Begin from unit-norm atoms, which training then changes: the encoder is them, scaled."""
         weights = {
             "encoder": atoms * scale,
             "encoder_bias": torch.zeros(len(atoms)),
-            "atoms": atoms.clone(),
+            "atoms": atoms,
             "bias": bias.clone(),
         }
         zeros = {name: torch.zeros_like(w) for name, w in weights.items()}
