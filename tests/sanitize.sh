@@ -9,7 +9,7 @@ for kind in address,undefined thread; do
   .sanitize/bin/pip install --quiet --no-deps --force-reinstall . \
     --config-settings=cmake.define.SEMASCOPE_SANITIZE="$kind" \
     --config-settings=install.strip=false
-  tests=(tests/reference/test_kernels.py tests/reference/test_native.py)
+  tests=(tests/reference/test_{kernels,native,clustered}.py)
   # polars, which the estimators load, does not start under ThreadSanitizer.
   [ "$kind" = thread ] || tests+=(tests/reference/test_refine.py)
   runtimes=()
