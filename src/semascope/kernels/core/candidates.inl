@@ -7,11 +7,12 @@ struct Found {
     std::vector<float> upper, lower;
     std::vector<std::int32_t> latent;
 
-    int room() const { return static_cast<int>(upper.size()); }
+    // Whole vectors are read and written, so that the last one may reach past what is counted.
+    int room() const { return static_cast<int>(upper.size()) - L; }
     void grow(int to) {
-        upper.resize(to);
-        lower.resize(to);
-        latent.resize(to);
+        upper.resize(to + L);
+        lower.resize(to + L);
+        latent.resize(to + L);
     }
 
     void drop_below_level() {
