@@ -101,6 +101,20 @@ PEERS: dict[str, Peer] = {
             "cosine-8e-3": {**_OVERCOMPLETE, "lr": 8e-3, "cosine": True},
         },
     ),
+    "hypothesaes": Peer(
+        "run_hypothesaes.py",
+        # Its naming and notebooks need much more; the SAE needs none of it.
+        (
+            (TORCH, "numpy", "pandas", "scikit-learn", "scipy", "tqdm", "statsmodels", "tiktoken"),
+            ("openai", "jmespath", "matplotlib", "sentence-transformers"),
+            ("--no-deps", "hypothesaes==2.0.1"),
+        ),
+        {
+            "default": {},
+            "adam-2e-3": {"lr": 2e-3},
+            "adam-5e-3": {"lr": 5e-3},
+        },
+    ),
 }
 
 

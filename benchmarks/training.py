@@ -34,6 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "overcomplete": {"batch": BATCH},
     "dictionary-learning": {"batch": BATCH},
     "sae-lens": {"batch": BATCH, "autocast": True},
+    "hypothesaes": {"batch": BATCH},
 }
 
 

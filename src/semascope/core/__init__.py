@@ -38,7 +38,7 @@ from semascope.core.locks import held
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
-from semascope.core.shards import ShardFile, check_content, check_size, damaged
+from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
 
 __all__ = [
     "SPLITS",
@@ -71,6 +71,7 @@ __all__ = [
     "plain_os_errors",
     "progress",
     "read_json",
+    "read_manifest",
     "release_pages",
     "require_writable",
     "row_blocks",

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semascope.core.errors import ArtifactError, InputError, SemascopeError, did_you_mean, listed
-from semascope.core.files import read_json, require_writable, write_json
+from semascope.core.errors import ArtifactError, InputError, SemascopeError, listed
+from semascope.core.files import require_writable, write_json
 from semascope.core.locks import held
-from semascope.core.shards import ShardFile, check_content, check_size, damaged
+from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
 
 SCHEMA = 1
 KIND = "semascope codes"
@@ -147,23 +147,15 @@ def read_state(folder: Path) -> CodeState:
     no folder of codes at nowhere.codes
     """
     path = folder / MANIFEST
-    if not folder.is_dir():
-        near = (p.name for p in folder.parent.glob(f"*{SUFFIX}")) if folder.parent.is_dir() else ()
-        raise ArtifactError(
-            f"no folder of codes at {folder}{did_you_mean(folder.name, near)}; make one with "
-            f"'semascope encode LEXICON ... --out NAME{SUFFIX}'"
-        )
-    if not path.is_file():
-        raise ArtifactError(f"{folder} is no folder of codes: {MANIFEST} is missing in it")
-    raw = read_json(path)
-    if not isinstance(raw, dict) or raw.get("kind") != KIND:
-        raise ArtifactError(f"{path} does not describe codes")
-    schema = raw.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ArtifactError(
-            f"{folder} has schema {schema} and this version reads up to {SCHEMA}: a newer version "
-            "of semascope wrote it; upgrade with: pip install --upgrade semascope"
-        )
+    raw = read_manifest(
+        folder,
+        MANIFEST,
+        what="folder of codes",
+        kind=KIND,
+        schema=SCHEMA,
+        make=f"'semascope encode LEXICON ... --out NAME{SUFFIX}'",
+        like=f"*{SUFFIX}",
+    )
     try:
         state = _parsed(raw)
     except (KeyError, TypeError, ValueError) as err:

@@ -13,8 +13,9 @@ from types import FrameType
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Hold Ctrl-C back until the work says that it can stop.
 
-    Yields a function that tells whether the user asked to stop. A second Ctrl-C stops at once.
-    Outside of the main thread, where Python delivers no signals, it always says no.
+    Yields a function that tells whether the user asked to stop. A second Ctrl-C stops at once, and
+    one that the work did not ask about any more interrupts when the work is done. Outside of the
+    main thread, where Python delivers no signals, it always says no.
 
     Examples
     --------
@@ -31,7 +32,12 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         # Somebody else decides what Ctrl-C means here.
         yield lambda: False
         return
-    seen = False
+    seen = told = False
+
+    def asked() -> bool:
+        nonlocal told
+        told = seen
+        return seen
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal seen
@@ -40,6 +46,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield lambda: seen
+        yield asked
     finally:
         signal.signal(signal.SIGINT, before)
+    if seen and not told:
+        raise KeyboardInterrupt

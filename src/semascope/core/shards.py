@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from semascope.core.errors import ArtifactError
-from semascope.core.files import sha256
+from semascope.core.errors import ArtifactError, did_you_mean
+from semascope.core.files import read_json, sha256
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,63 @@ def check_content(path: Path, file: ShardFile) -> None:
         raise ArtifactError(
             f"{path} was changed after it was written (checksum differs); restore it from a copy"
         )
+
+
+def read_manifest(
+    folder: Path, name: str, *, what: str, kind: str, schema: int, make: str, like: str = "*"
+) -> dict[str, Any]:
+    """Read the file that lists the shards of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    name : str
+        The manifest's file name.
+    what : str
+        What the folder is, for errors: ``"vector store"``.
+    kind : str
+        What the manifest says of itself under ``kind``.
+    schema : int
+        The newest schema that can be read.
+    make : str
+        How such a folder is made.
+    like : str
+        Pattern of names that may have been meant.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such folder, it is something else, or a newer version wrote it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core import ArtifactError, write_json
+    >>> from semascope.core.shards import read_manifest
+    >>> Path("a").mkdir()
+    >>> write_json(Path("a/a.json"), {"kind": "letters", "schema": 1})
+    >>> read_manifest(Path("a"), "a.json", what="box", kind="letters", schema=1, make="-")["schema"]
+    1
+    """
+    path = folder / name
+    if not folder.is_dir():
+        near = (p.name for p in folder.parent.glob(like)) if folder.parent.is_dir() else ()
+        raise ArtifactError(
+            f"no {what} at {folder}{did_you_mean(folder.name, near)}; make one with {make}"
+        )
+    if not path.is_file():
+        raise ArtifactError(f"{folder} is no {what}: {name} is missing in it")
+    raw = read_json(path)
+    if not isinstance(raw, dict) or raw.get("kind") != kind:
+        raise ArtifactError(f"{path} does not describe a {what}")
+    found = raw.get("schema")
+    if isinstance(found, int) and found > schema:
+        raise ArtifactError(
+            f"{folder} has schema {found} and this version reads up to {schema}: a newer version "
+            "of semascope wrote it; upgrade with: pip install --upgrade semascope"
+        )
+    return raw
 
 
 def damaged(path: Path, err: Exception) -> ArtifactError:

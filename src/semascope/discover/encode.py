@@ -155,7 +155,8 @@ def encode_rows(
     plan = CodeState((n, dictionary.n_components), facts)
     with claimed(path, plan, resume=resume, overwrite=overwrite) as state:
         _require_same_rows(path, state, rows, coder.rows, progress)
-        with shown("encode", n - state.rows, "rows", show=progress) as bar:
+        left = n - state.rows
+        with shown("encode", left, "rows", show=progress and left > 0) as bar:
 
             def codes(part: _Part) -> Iterator[Codes]:
                 for content in part:

@@ -138,8 +138,8 @@ def train(
                 raise KeyboardInterrupt
             if not any(_goes_on(recipe, state) for recipe, state in runs):
                 break
-    if checkpoint is not None:
-        save_states(checkpoint, states, fingerprint)
+        if checkpoint is not None:
+            save_states(checkpoint, states, fingerprint)
 
 
 def _steps(recipe: Recipe) -> int:

@@ -27,7 +27,6 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import (
-    ArtifactError,
     FloatArray,
     InputError,
     ShardFile,
@@ -36,7 +35,7 @@ from semascope.core import (
     did_you_mean,
     held,
     listed,
-    read_json,
+    read_manifest,
     row_blocks,
     write_atomic,
     write_json,
@@ -213,23 +212,14 @@ def write_state(folder: Path, state: State) -> None:
 def read_state(folder: Path) -> State:
     """Read ``store.json``, and compare the size of every file with it."""
     path = folder / MANIFEST
-    if not folder.is_dir():
-        near = (p.name for p in folder.parent.glob("*")) if folder.parent.is_dir() else ()
-        raise ArtifactError(
-            f"no vector store at {folder}{did_you_mean(folder.name, near)}; make one with "
-            "VectorStore.create"
-        )
-    if not path.is_file():
-        raise ArtifactError(f"{folder} is no vector store: {MANIFEST} is missing in it")
-    raw = read_json(path)
-    if not isinstance(raw, dict) or raw.get("kind") != KIND:
-        raise ArtifactError(f"{path} does not describe a vector store")
-    schema = raw.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ArtifactError(
-            f"{folder} has schema {schema} and this version reads up to {SCHEMA}: a newer version "
-            "of semascope wrote it; upgrade with: pip install --upgrade semascope"
-        )
+    raw = read_manifest(
+        folder,
+        MANIFEST,
+        what="vector store",
+        kind=KIND,
+        schema=SCHEMA,
+        make="VectorStore.create",
+    )
     try:
         state = _parsed(raw)
     except (KeyError, TypeError, ValueError) as err:
