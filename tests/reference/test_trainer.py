@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +81,12 @@ def plain_loss(
         left = z @ w["atoms"] + w["bias"] - x
         loss = loss + recipe.lead_coefficient * left.square().sum() / len(x)
     if recipe.aux_coefficient > 0 and len(dead):
-        part = pre[:, dead]
+        n = math.ceil(len(x) / 8)
+        part = pre[:n, dead]
         k = min(len(dead), max(1, x.shape[1] // 2))
         z = torch.relu(part) * selected(part, k, False)
-        left = z @ w["atoms"][dead] - (x - out).detach()
-        loss = loss + recipe.aux_coefficient * left.square().sum() / len(x)
+        left = z @ w["atoms"][dead] - (x[:n] - out[:n]).detach()
+        loss = loss + recipe.aux_coefficient * left.square().sum() / n
     return loss
 
 

@@ -307,7 +307,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: (path / "codes.json").write_text('{"kind"'),
         "not readable JSON",
     ),
-    "another manifest": (lambda path: (path / "codes.json").write_text("[]"), "not describe codes"),
+    "another manifest": (
+        lambda path: (path / "codes.json").write_text("[]"),
+        "not describe a folder of codes",
+    ),
     "newer": (lambda path: change_manifest(path, lambda raw: raw.update(schema=9)), "schema 9"),
     "other shape": (
         lambda path: change_manifest(path, lambda raw: raw.update(shape=[5, 16])),
