@@ -18,22 +18,22 @@ def test_work_that_asks_is_told_and_decides() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interrupt_that_nobody_asked_about_comes_when_the_work_is_done() -> None:
-    done = []
-    with pytest.raises(KeyboardInterrupt), interruptible() as asked:
+def interrupted(times: int, done: list[str]) -> None:
+    with interruptible() as asked:
         asked()
-        signal.raise_signal(signal.SIGINT)
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
         done.append("last piece of work")
-    assert done
 
 
-def test_a_second_interrupt_stops_at_once() -> None:
-    done = []
-    with pytest.raises(KeyboardInterrupt), interruptible():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        done.append("work")
-    assert not done
+@pytest.mark.parametrize(("times", "finished"), [(1, True), (2, False)])
+def test_an_interrupt_nobody_asked_about_comes_after_the_work_and_a_second_at_once(
+    times: int, finished: bool
+) -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(times, done)
+    assert bool(done) == finished
 
 
 def test_other_threads_are_never_told() -> None:
