@@ -1,5 +1,6 @@
 """The artifact that people save, share and open: dictionary, concepts, provenance, edits."""
 
+from semascope.lexicon.by_rule import ByRule, check_rule, holds
 from semascope.lexicon.concepts import SCHEMA, describe_latents
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import Edit, check_edit, replay
@@ -7,24 +8,34 @@ from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
 from semascope.lexicon.relevance import ByEncoder, ByValue, ByWords, Relevance, unit, words
 from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
+from semascope.lexicon.rules import Clause, Junction, Negation, Rule, clauses, parse_rule
 
 __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
     "ByEncoder",
+    "ByRule",
     "ByValue",
     "ByWords",
+    "Clause",
     "Contrast",
     "Edit",
+    "Junction",
     "Lexicon",
     "Matching",
+    "Negation",
     "Relevance",
     "Rows",
+    "Rule",
     "check_edit",
+    "check_rule",
+    "clauses",
     "contrasts",
     "describe_latents",
+    "holds",
     "load",
     "match_concepts",
+    "parse_rule",
     "replay",
     "split_rows",
     "unit",
