@@ -1,15 +1,22 @@
 """Names for concepts, without a language model: phrases and values that hold up."""
 
 from semascope.name.assign import Proposal, aurocs, name_concepts
+from semascope.name.conditions import Conditions, conditions
+from semascope.name.found import Found
 from semascope.name.phrases import candidate_phrases
+from semascope.name.subgroups import find_rules
 from semascope.name.values import Association, associations, describing_columns
 
 __all__ = [
     "Association",
+    "Conditions",
+    "Found",
     "Proposal",
     "associations",
     "aurocs",
     "candidate_phrases",
+    "conditions",
     "describing_columns",
+    "find_rules",
     "name_concepts",
 ]
