@@ -6,6 +6,7 @@ from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import Edit, check_edit, replay
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
+from semascope.lexicon.patterns import ByPattern, Events, parse_pattern, write_pattern
 from semascope.lexicon.relevance import ByEncoder, ByValue, ByWords, Relevance, unit, words
 from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
 from semascope.lexicon.rules import Clause, Junction, Negation, Rule, clauses, parse_rule
@@ -14,12 +15,14 @@ __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
     "ByEncoder",
+    "ByPattern",
     "ByRule",
     "ByValue",
     "ByWords",
     "Clause",
     "Contrast",
     "Edit",
+    "Events",
     "Junction",
     "Lexicon",
     "Matching",
@@ -35,10 +38,12 @@ __all__ = [
     "holds",
     "load",
     "match_concepts",
+    "parse_pattern",
     "parse_rule",
     "replay",
     "split_rows",
     "unit",
     "words",
     "write_lexicon",
+    "write_pattern",
 ]

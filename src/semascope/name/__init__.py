@@ -4,6 +4,7 @@ from semascope.name.assign import Proposal, aurocs, name_concepts
 from semascope.name.conditions import Conditions, conditions
 from semascope.name.found import Found
 from semascope.name.phrases import candidate_phrases
+from semascope.name.sequences import find_patterns
 from semascope.name.subgroups import find_rules
 from semascope.name.values import Association, associations, describing_columns
 
@@ -17,6 +18,7 @@ __all__ = [
     "candidate_phrases",
     "conditions",
     "describing_columns",
+    "find_patterns",
     "find_rules",
     "name_concepts",
 ]

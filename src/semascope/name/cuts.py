@@ -64,7 +64,8 @@ def date_cuts(days: npt.ArrayLike) -> list[str]:
     if len(distinct) <= _FEW:
         return [str(_day(value)) for value in distinct[1:]]
     found = {roundest_date(*window) for window in _windows(numbers)}
-    return sorted(found)
+    # As text a year or month stands before its first day, so this leaves out what divides nothing.
+    return sorted(cut for cut in found if cut > str(_day(distinct[0])))
 
 
 def roundest(low: float, high: float, *, whole: bool = False) -> float:

@@ -10,20 +10,23 @@ from scipy.stats import norm
 
 from semascope.core import generator
 from semascope.lexicon import Clause, Contrast, Junction, Rule
+from semascope.name.chance import (
+    PRICE,
+    SURE,
+    SURER_THAN_SHORTER,
+    Float32Array,
+    often_enough,
+    signed_weights,
+    z_of_change,
+)
 from semascope.name.conditions import Conditions
 from semascope.name.found import Found
 
-Float32Array = npt.NDArray[np.float32]
 # A condition is one or more columns of the matrix: several are values of one set.
 Part = tuple[int, ...]
 
-# What another condition has to add to the share of active less that of inactive rows.
-_PRICE = 0.02
 _LARGEST_SET = 3
-_SURE = 0.05
 _AT_ONCE = 33
-# One-sided 5 %: a longer rule has to be better than the best shorter one, too.
-_SURER_THAN_SHORTER = 1.645
 
 
 def find_rules(
@@ -88,7 +91,7 @@ def find_rules(
     if min(n, m) < 2 or not conditions.rules:
         return []
     held = conditions.at(np.concatenate([contrast.active, contrast.inactive]))
-    weights = _signed(contrast)
+    weights = signed_weights(contrast)
     search = _Search(conditions, held.astype(np.float32), depth, width)
     _, beams = search.run(weights[None])
     chosen = _longest_sure(beams, search, weights, n, shuffles, seed)
@@ -98,7 +101,7 @@ def find_rules(
     if null is None:
         return []
     # One in twenty of the shuffles and the found one together, so that the rate is exact.
-    level = float(np.quantile(null, 1 - _SURE, method="higher"))
+    level = float(np.quantile(null, 1 - SURE, method="higher"))
     singles = [rule for rule in beams[0] if rule.score > level and rule.parts != chosen.parts]
     out = []
     for rule in [chosen, *singles][:most]:
@@ -146,7 +149,7 @@ class _Search:
                 rows = rows * np.stack([self.cover(c.parts) for c in followed])
             qualities, chosen = self.options(rows, self.held)
             paid = np.array([c.cost for c in followed])[:, None] + self.costs
-            scores = qualities - _PRICE * (paid - 1)
+            scores = qualities - PRICE * (paid - 1)
             np.maximum.at(best, owner, scores.max(axis=1))
             last = level == self.depth - 1
             starts = np.searchsorted(owner, np.arange(len(weights) + 1))
@@ -224,15 +227,6 @@ class _Search:
         return kept
 
 
-def _signed(contrast: Contrast) -> Float32Array:
-    """Weights whose sum over covered rows is the quality of a rule."""
-    strength = np.asarray(contrast.activations, dtype=np.float64)
-    if strength.sum() <= 0:
-        strength = np.ones(len(strength))
-    m = len(contrast.inactive)
-    return np.concatenate([strength / strength.sum(), np.full(m, -1 / m)]).astype(np.float32)
-
-
 def _longest_sure(
     beams: list[list[_Candidate]],
     search: _Search,
@@ -251,7 +245,7 @@ def _longest_sure(
         if candidate.score <= best.score:
             continue
         change = search.cover(candidate.parts) - search.cover(best.parts)
-        if _z(change, weights, n) < _SURER_THAN_SHORTER:
+        if z_of_change(change, weights, n) < SURER_THAN_SHORTER:
             continue
         for length in range(1, len(candidate.parts) + 1):
             step = candidate.parts[:length]
@@ -262,15 +256,6 @@ def _longest_sure(
         else:
             best = candidate
     return best
-
-
-def _z(change: Float32Array, weights: Float32Array, n: int) -> float:
-    """Return by how many standard errors a change of covered rows changes the quality."""
-    spread = 1 / len(weights) ** 2
-    for side in (slice(None, n), slice(n, None)):
-        centred = change[side] - change[side].mean()
-        spread += float((weights[side] ** 2 * centred**2).sum())
-    return float(change @ weights) / float(np.sqrt(spread))
 
 
 def _adds(
@@ -289,9 +274,9 @@ def _adds(
     if len(last) > 1:
         # The weakest value of a set, against a value that adds nothing, of all that there are.
         gains = [search.held[:, i] for i in last]
-        sure = norm.isf(_SURE / max(map(len, search.conditions.sets)))
+        sure = norm.isf(SURE / max(map(len, search.conditions.sets)))
         within = search.cover(tuple(before))
-        if min(_z(gain * within, weights, n) for gain in gains) < sure:
+        if min(z_of_change(gain * within, weights, n) for gain in gains) < sure:
             return False
     if not before:
         return True
@@ -301,10 +286,10 @@ def _adds(
         np.tile(weights[covered], (shuffles, 1)), axis=1
     )
     costs = search.costs
-    null = (search.options(dealt, inside)[0] - _PRICE * costs).max(axis=1)
+    null = (search.options(dealt, inside)[0] - PRICE * costs).max(axis=1)
     cost = 1 + 0.5 * (len(last) - 1) if len(last) > 1 else costs[last[0]]
-    reached = float(weights[covered] @ inside[:, list(last)].max(axis=1)) - _PRICE * cost
-    return bool(1 + (null >= reached).sum() <= _SURE * (1 + shuffles))
+    reached = float(weights[covered] @ inside[:, list(last)].max(axis=1)) - PRICE * cost
+    return not often_enough(null, reached, shuffles)
 
 
 def _shuffled(
@@ -317,7 +302,7 @@ def _shuffled(
         n = min(_AT_ONCE, shuffles - len(null))
         dealt = random.permuted(np.tile(weights, (n, 1)), axis=1)
         null = np.append(null, search.run(dealt)[0])
-        if 1 + (null >= score).sum() > _SURE * (1 + shuffles):
+        if often_enough(null, score, shuffles):
             return None
     return null
 
