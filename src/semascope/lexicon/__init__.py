@@ -1,6 +1,7 @@
 """The artifact that people save, share and open: dictionary, concepts, provenance, edits."""
 
 from semascope.lexicon.by_rule import ByRule, check_rule, holds
+from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_combined
 from semascope.lexicon.concepts import SCHEMA, describe_latents
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import Edit, check_edit, replay
@@ -12,6 +13,7 @@ from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
 from semascope.lexicon.rules import Clause, Junction, Negation, Rule, clauses, parse_rule
 
 __all__ = [
+    "JOINS",
     "SCHEMA",
     "SCHEMA_VERSION",
     "ByEncoder",
@@ -20,9 +22,11 @@ __all__ = [
     "ByValue",
     "ByWords",
     "Clause",
+    "Combined",
     "Contrast",
     "Edit",
     "Events",
+    "Join",
     "Junction",
     "Lexicon",
     "Matching",
@@ -36,11 +40,13 @@ __all__ = [
     "contrasts",
     "describe_latents",
     "holds",
+    "join_names",
     "load",
     "match_concepts",
     "parse_pattern",
     "parse_rule",
     "replay",
+    "split_combined",
     "split_rows",
     "unit",
     "words",

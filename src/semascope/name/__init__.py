@@ -1,6 +1,7 @@
 """Names for concepts, without a language model: phrases and values that hold up."""
 
 from semascope.name.assign import Proposal, aurocs, name_concepts
+from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
 from semascope.name.found import Found
 from semascope.name.phrases import candidate_phrases
@@ -16,6 +17,7 @@ __all__ = [
     "associations",
     "aurocs",
     "candidate_phrases",
+    "combine_names",
     "conditions",
     "describing_columns",
     "find_patterns",
