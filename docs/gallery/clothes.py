@@ -4,13 +4,12 @@ Run: SEMASCOPE_DATA=... python docs/gallery/clothes.py [FOLDER]
 """
 
 import gzip
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from rules import learn_and_name
+from rules import data, learn_and_name
 from sklearn.decomposition import PCA
 
 from semascope.name import contrast_sheet
@@ -20,7 +19,7 @@ CLASSES = [
     "Ankle boot",
 ]  # fmt: skip
 
-folder = Path(os.environ["SEMASCOPE_DATA"], "fashion_mnist")
+folder = data("fashion_mnist")
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "clothes-sheets")
 out.mkdir(exist_ok=True)
 

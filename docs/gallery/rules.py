@@ -1,6 +1,8 @@
 """What the examples share: learn concepts from vectors, name them by rules, verify, print."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,13 @@ from semascope.name import conditions, find_rules
 from semascope.vectors import as_source
 
 
+def data(*parts: str) -> Path:
+    """Return a path in the folder of data sets."""
+    if "SEMASCOPE_DATA" not in os.environ:
+        raise SystemExit("set SEMASCOPE_DATA to the folder that holds the data sets")
+    return Path(os.environ["SEMASCOPE_DATA"], *parts)
+
+
 @dataclass
 class Concept:
     """A concept as it is printed."""
@@ -23,6 +32,7 @@ class Concept:
     scores: str
     trust: float
     contrast: Contrast
+    tested: Contrast
 
 
 def learn_and_name(
@@ -36,8 +46,9 @@ def learn_and_name(
     **options: int,
 ) -> list[Concept]:
     """Learn, name from *name* rows, verify on *verify* rows, print the surest; return all."""
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     lex = sc.learn(items, vectors=vectors, id=id, progress=False, baseline=False, **options)
-    source = as_source(vectors.astype(np.float32))
+    source = as_source(vectors)
     rows = {split: split_rows(lex.splits, split) for split in SPLITS}
     drawn, tested = (
         contrasts(lex.dictionary, lex.codes, source, rows[split], most=200)
@@ -49,12 +60,12 @@ def learn_and_name(
     names = [rules[0].name if rules else None for rules in found]
     relevance = ByRule(lex.items)
     concepts = []
-    for j, (name, contrast) in enumerate(zip(names, tested, strict=True)):
+    for j, name in enumerate(names):
         others = sorted({str(n) for n in names if n not in (None, name)})
-        verdict = name and verify_name(name, contrast, relevance, others, threshold=0.5, seed=j)
+        verdict = name and verify_name(name, tested[j], relevance, others, threshold=0.5, seed=j)
         scores = str(verdict.trust) if verdict else "nothing beats chance"
         trust = verdict.trust.low if verdict else 0.0
-        concepts.append(Concept(f"c{j}", j, name, scores, trust, contrast))
+        concepts.append(Concept(f"c{j}", j, name, scores, trust, drawn[j], tested[j]))
     concepts.sort(key=lambda concept: -concept.trust)
     unnamed = sum(concept.name is None for concept in concepts)
     print(f"{len(items)} rows, {vectors.shape[1]} dimensions, {len(concepts)} concepts, ", end="")
@@ -62,6 +73,6 @@ def learn_and_name(
     for concept in concepts[:top]:
         print(f"{concept.id:>5}  {concept.name}\n       {concept.scores}")
         if show is not None:
-            best = lex.items[show].gather(concept.contrast.active[:5]).to_list()
+            best = lex.items[show].gather(concept.tested.active[:5]).to_list()
             print(f"       {', '.join(str(value) for value in best)}")
     return concepts

@@ -17,7 +17,8 @@ from semascope.lexicon import Contrast, Rows
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_INK, _PALE, _PAPER, _TILE = "#1b2430", "#5d6976", "#ffffff", "#eef1f4"
+_INK, _PALE, _PAPER = "#1b2430", "#5d6976", "#ffffff"
+_TILE, _EDGE = "#eef1f4", "#d5dbe1"
 _ACTIVE, _INACTIVE = "#0b7285", "#d9480f"
 _MARGIN, _GAP, _APART, _LABEL, _TITLE = 20, 6, 16, 148, 62
 _NAMES = {
@@ -216,6 +217,8 @@ def contrast_sheet(
                 continue
             place = (left + (size - picture.width) // 2, top + (size - picture.height) // 2)
             paper.paste(picture, place, picture)
+            # White images need an edge.
+            pen.rectangle((left, top, left + size - 1, top + size - 1), outline=_EDGE)
             shown += 1
     out = io.BytesIO()
     paper.save(out, "PNG", optimize=True)

@@ -322,4 +322,10 @@ def _written(parts: tuple[Part, ...], conditions: Conditions) -> Rule:
             continue
         values = tuple(rule.values[0] for rule in own if isinstance(rule, Clause))
         rules.append(Clause(_column(own[0]), "in", values))
-    return rules[0] if len(rules) == 1 else Junction("and", tuple(rules))
+    if len(rules) == 1:
+        return rules[0]
+    # Conditions on one column stand together, and a span is read from its lower end.
+    columns = list(dict.fromkeys(map(_column, rules)))
+    upper = [isinstance(rule, Clause) and rule.operator == "<" for rule in rules]
+    order = sorted(range(len(rules)), key=lambda i: (columns.index(_column(rules[i])), upper[i]))
+    return Junction("and", tuple(rules[i] for i in order))
