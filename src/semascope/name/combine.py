@@ -1,0 +1,129 @@
+"""Two names for a concept that one name does not describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+from semascope.core import auroc
+from semascope.lexicon import JOINS, Combined, Contrast, Join, join_names
+from semascope.lexicon.combined import joined
+from semascope.name.chance import PRICE, SURE
+from semascope.name.found import Found
+
+_FIRST = 5
+_CONTENDERS = 20
+
+
+def combine_names(
+    names: Sequence[str],
+    contrast: Contrast,
+    relevance: Combined,
+    *,
+    partners: Sequence[str] = (),
+    most: int = 3,
+) -> list[Found]:
+    """Find ``X and Y``, ``X or Y`` or ``X but not Y`` that beat the best single name.
+
+    Each of the first five names is joined with each other one and with each partner, in all three
+    ways. A combination is returned only if its AUROC exceeds that of the best single name by 0.01
+    and by more than chance: the test of two AUROCs on the same rows, with its level divided by the
+    number of combinations tried.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Single names of the concept, best first.
+    contrast : Contrast
+        Held-in rows of the concept.
+    relevance : Combined
+        Scores rows by single and by joined names.
+    partners : sequence of str
+        More names to join with: of neighbours, or over-represented among near-misses. Give the
+        whole pool: one that was chosen from many on the same rows makes chance look good.
+    most : int, default 3
+        How many to return.
+
+    Returns
+    -------
+    list of Found
+        Best first; mostly empty. Their `chance` is what a combination that adds nothing to the best
+        name stays under, their `p` is corrected for the number tried.
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver
+    operating characteristic curves", 1988.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Combined, Contrast
+    >>> from semascope.name import combine_names
+    >>> texts = pl.Series(["late train", "late bus", "red train", "tea"] * 20)
+    >>> rows, none = np.arange(80), np.arange(0)
+    >>> one = np.ones(20, dtype=np.float32)
+    >>> some = Contrast(rows[rows % 4 == 1], one, none, rows[rows % 4 != 1])
+    >>> combined = Combined(ByWords(texts), rows)
+    >>> combine_names(["late", "tea"], some, combined, partners=["train"])[0].name
+    'late but not train'
+    """
+    n, m = len(contrast.active), len(contrast.inactive)
+    firsts = list(dict.fromkeys(names))
+    pool = list(dict.fromkeys([*firsts, *partners]))
+    if min(n, m) < 2 or len(pool) < 2 or not firsts:
+        return []
+    rows = np.concatenate([contrast.active, contrast.inactive])
+    shares = relevance.shares(pool, rows)
+    pairs = _pairs(len(firsts), len(pool))
+    scores = np.stack([joined(shares[i], join, shares[j]) for i, join, j in pairs])
+    reached = auroc(scores, n)
+    single = auroc(shares[: len(firsts)], n)
+    best = int(single.argmax())
+    before = _placements(shares[best], n)
+    out: list[Found] = []
+    for k in np.argsort(-reached, kind="stable")[:_CONTENDERS]:
+        gain = float(reached[k] - single[best])
+        if gain < PRICE / 2 or len(out) == most:
+            break
+        spread = _spread(before, _placements(scores[k], n))
+        p = min(1.0, len(pairs) * float(norm.sf(gain / spread)))
+        if p <= SURE:
+            i, join, j = pairs[k]
+            level = float(single[best] + norm.isf(SURE / len(pairs)) * spread)
+            name = join_names(pool[i], join, pool[j])
+            out.append(Found(name, "combined", float(reached[k]), level, p))
+    return out
+
+
+def _pairs(firsts: int, pool: int) -> list[tuple[int, Join, int]]:
+    """List combinations of a first name with another; *and* and *or* of two first names once."""
+    return [
+        (i, join, j)
+        for i in range(min(firsts, _FIRST))
+        for j in range(pool)
+        for join in JOINS
+        if i != j and (join == "but not" or j > i)
+    ]
+
+
+def _placements(
+    scores: npt.NDArray[np.float32], n: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the share of the other side that each active and inactive row is placed right to."""
+    wins = (scores[:n, None] > scores[None, n:]) + 0.5 * (scores[:n, None] == scores[None, n:])
+    return wins.mean(axis=1), wins.mean(axis=0)
+
+
+def _spread(
+    a: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    b: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+) -> float:
+    """Return the standard error of the difference of two AUROCs on the same rows."""
+    total = sum(float(np.var(y - x, ddof=1)) / len(x) for x, y in zip(a, b, strict=True))
+    # One more row on either side keeps a difference without variance from being certain.
+    return float(np.sqrt(total + 1 / (len(a[0]) + len(a[1])) ** 2))
