@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from semascope import core
+from semascope.core import cache_folder as folder_of
 
 _LAYOUT = 1
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     >>> cache_folder().name
     'vectors'
     """
-    return core.cache_folder("vectors")
+    return folder_of("vectors")
 
 
 class VectorCache:

@@ -7,7 +7,8 @@ from semascope.llm.cache import Answer, AnswerCache
 from semascope.llm.detect import Question, detect, detection_requests
 from semascope.llm.endpoint import Endpoint, Key, endpoint
 from semascope.llm.prompts import Prompt, load_prompt, prompt_names, shipped
-from semascope.llm.quote import Quoted, one_line, plain, quote
+from semascope.llm.quote import Quoted, Span, one_line, plain, quote
+from semascope.llm.relevance import ByDetection
 from semascope.llm.requests import Request
 from semascope.llm.send import EndpointError
 
@@ -17,6 +18,7 @@ __all__ = [
     "AnswerCache",
     "Asked",
     "Budget",
+    "ByDetection",
     "Endpoint",
     "EndpointError",
     "Forecast",
@@ -27,6 +29,7 @@ __all__ = [
     "Quoted",
     "Report",
     "Request",
+    "Span",
     "ask",
     "detect",
     "detection_requests",

@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 
 Message = dict[str, Any]
-STOP = set("the of a an and is was to in it on my i for with that this are be at very so".split())
+STOP = set(
+    re.findall(
+        r"\w+", "the of a an and is was to in it on my i for with that this are be at very so"
+    )
+)
 
 
 @dataclass

@@ -13,6 +13,7 @@ import time
 import traceback
 
 import pytest
+from tests.unit.llm.conftest import Reply
 
 from semascope.core import ArtifactError, InputError
 from semascope.llm import (
@@ -26,7 +27,6 @@ from semascope.llm import (
     ask,
     forecast,
 )
-from tests.unit.llm.conftest import Reply
 
 SECRET = "sk-very-secret-0123456789"
 
