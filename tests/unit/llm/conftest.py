@@ -42,6 +42,7 @@ class Seen:
     body: dict[str, Any]
     headers: dict[str, str]
     answered: bool = False
+    understood: bool = False
 
     @property
     def prompt(self) -> str:
@@ -112,6 +113,7 @@ class ModelServer:
         if reply.status == 200 and reply.body is None:
             with self.lock:
                 seen.answered = True
+                seen.understood = reply.text is None
         handler.wfile.write(content)
 
     def completion(self, body: dict[str, Any], reply: Reply) -> bytes:
