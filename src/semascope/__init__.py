@@ -10,13 +10,35 @@ from typing import TYPE_CHECKING, Any
 from semascope.learn import learn
 
 if TYPE_CHECKING:
-    from semascope import core, discover, embed, kernels, lexicon, measure, name, search, vectors
+    from semascope import (
+        core,
+        discover,
+        embed,
+        kernels,
+        lexicon,
+        llm,
+        measure,
+        name,
+        search,
+        vectors,
+    )
     from semascope.lexicon import Lexicon, load
     from semascope.search import find
 
 __version__ = version("semascope")
 
-_ROOMS = ("core", "discover", "embed", "kernels", "lexicon", "measure", "name", "search", "vectors")
+_ROOMS = (
+    "core",
+    "discover",
+    "embed",
+    "kernels",
+    "lexicon",
+    "llm",
+    "measure",
+    "name",
+    "search",
+    "vectors",
+)
 _NAMES = {"load": "lexicon", "Lexicon": "lexicon", "find": "search"}
 
 __all__ = [
@@ -29,6 +51,7 @@ __all__ = [
     "kernels",
     "learn",
     "lexicon",
+    "llm",
     "load",
     "measure",
     "name",

@@ -35,6 +35,7 @@ from semascope.core.files import (
 )
 from semascope.core.interrupt import interruptible
 from semascope.core.locks import held
+from semascope.core.places import cache_folder
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
@@ -55,6 +56,7 @@ __all__ = [
     "ahead",
     "as_vectors",
     "auroc",
+    "cache_folder",
     "check_content",
     "check_size",
     "damaged",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import warnings
 import zlib
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from semascope.core import cache_folder as folder_of
 
 _LAYOUT = 1
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -36,12 +37,7 @@ def cache_folder() -> Path:
     >>> cache_folder().name
     'vectors'
     """
-    root = os.environ.get("SEMASCOPE_CACHE", "").strip()
-    if root:
-        return Path(root).expanduser() / "vectors"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("semascope")) / "vectors"
+    return folder_of("vectors")
 
 
 class VectorCache:

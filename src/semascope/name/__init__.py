@@ -1,5 +1,6 @@
-"""Names for concepts, without a language model: phrases and values that hold up."""
+"""Names for concepts: phrases and values that hold up; a language model's, if there is one."""
 
+from semascope.name.asked import Case, ask_names, cases_of, naming_requests
 from semascope.name.assign import Proposal, aurocs, name_concepts
 from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
@@ -13,13 +14,16 @@ from semascope.name.values import Association, associations, describing_columns
 __all__ = [
     "Association",
     "Band",
+    "Case",
     "Conditions",
     "Found",
     "Proposal",
     "Sheet",
+    "ask_names",
     "associations",
     "aurocs",
     "candidate_phrases",
+    "cases_of",
     "combine_names",
     "conditions",
     "contrast_sheet",
@@ -28,4 +32,5 @@ __all__ = [
     "find_patterns",
     "find_rules",
     "name_concepts",
+    "naming_requests",
 ]

@@ -41,6 +41,8 @@ class Proposal:
         Other names that held up, best first.
     evidence : list of str
         Over-represented values, in words.
+    description : str
+        One sentence on what shows the concept, if a language model wrote one.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Proposal:
     threshold: float | None = None
     alternatives: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""The stages behind `semascope.learn`, each resumable."""
+"""The stages behind `semascope.learn`, each resumable; new names for a lexicon that stands."""
 
+from semascope.pipeline.renaming import Renaming, prepare_renaming
 from semascope.pipeline.request import Request
 from semascope.pipeline.run import run
 
-__all__ = ["Request", "run"]
+__all__ = ["Renaming", "Request", "prepare_renaming", "run"]

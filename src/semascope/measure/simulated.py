@@ -1,0 +1,176 @@
+"""Simulation: how strongly a concept is active, predicted from its name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core import InputError, Score, generator
+from semascope.llm import (
+    AnswerCache,
+    Budget,
+    Endpoint,
+    Report,
+    Request,
+    ask,
+    load_prompt,
+    one_line,
+    quote,
+    read_numbers,
+)
+from semascope.measure.asked import BANDS, MOST, SHUFFLED, Sample, bootstrap, other_names, spread
+
+_HIGHEST = 10
+
+
+def simulation(
+    names: Sequence[str | None],
+    samples: Sequence[Sample],
+    endpoint: Endpoint,
+    *,
+    most: int = MOST,
+    shuffled: int = SHUFFLED,
+    batch: int = 10,
+    seed: int = 0,
+    prompts: str | Path | None = None,
+    cache: AnswerCache | str | Path | None = None,
+    budget: Budget | None = None,
+    show_progress: bool = False,
+) -> tuple[list[Score | None], Report]:
+    """Have the activation on each item predicted from the name, 0 to 10, and correlate.
+
+    The value is Pearson's correlation with the true activation over active and inactive items; a
+    prediction that is the same everywhere counts as 0. Null and failures as in `detection`, whose
+    parameters these are.
+
+    References
+    ----------
+    Bills et al., "Language models can explain neurons in language models", 2023. Choi et al.,
+    "Scaling automatic neuron description", 2024.
+
+    Examples
+    --------
+    >>> from semascope.llm import Endpoint
+    >>> from semascope.measure import Sample, simulation
+    >>> small = Endpoint("http://localhost:8000/v1", "small")
+    >>> simulation([None], [Sample(["a"], ["b"], [1.0])], small)[0]
+    [None]
+    """
+    if len(names) != len(samples):
+        raise InputError(f"{len(names)} names have {len(samples)} samples")
+    if batch < 1:
+        raise InputError(f"a batch must hold at least 1 item, got {batch}")
+    requests: list[Request] = []
+    parts: list[tuple[int, int, int, int, str]] = []
+    drawn = [
+        None if name is None else _drawn(sample, most, seed, j)
+        for j, (name, sample) in enumerate(zip(names, samples, strict=True))
+    ]
+    predicted: list[list[npt.NDArray[np.float64]]] = []
+    for j, (name, sample) in enumerate(zip(names, drawn, strict=True)):
+        predicted.append([])
+        if name is None or sample is None:
+            continue
+        items = sample[0]
+        asked = [name, *other_names(names, j, shuffled, seed, "simulation")]
+        predicted[j] = [np.full(len(items), np.nan) for _ in asked]
+        for k, n in enumerate(asked):
+            for start in range(0, len(items), batch):
+                stop = min(start + batch, len(items))
+                request, code = _request(n, items[start:stop], prompts)
+                requests.append(request)
+                parts.append((j, k, start, stop, code))
+    got = ask(
+        requests,
+        endpoint,
+        lambda i, text: read_numbers(text, parts[i][4], parts[i][3] - parts[i][2], _HIGHEST),
+        cache=cache,
+        budget=budget,
+        title="simulate",
+        show_progress=show_progress,
+    )
+    for (j, k, start, stop, _), numbers in zip(parts, got.answers, strict=True):
+        if numbers is not None:
+            predicted[j][k][start:stop] = numbers
+    scores = [
+        None if sample is None or not mine else _score(sample[1], sample[2], mine, seed)
+        for sample, mine in zip(drawn, predicted, strict=True)
+    ]
+    return scores, got.report
+
+
+def _drawn(
+    sample: Sample, most: int, seed: int, j: int
+) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.int64]] | None:
+    """Return texts in a shuffled order, with their activations and bands."""
+    if len(sample.activations) != len(sample.active):
+        raise InputError(
+            f"simulation needs an activation for each active item: {len(sample.active)} items "
+            f"have {len(sample.activations)}"
+        )
+    active, inactive = spread(len(sample.active), most), spread(len(sample.inactive), most)
+    if len(active) < 2 or len(active) + len(inactive) < 4:
+        return None
+    items = [sample.active[i] for i in active] + [sample.inactive[i] for i in inactive]
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) != len(items):
+        raise InputError("simulation is for texts; use detection for pictures")
+    truth = np.zeros(len(items))
+    truth[: len(active)] = np.asarray(sample.activations, dtype=float)[active]
+    band = np.full(len(items), -1)
+    band[: len(active)] = np.arange(len(active)) * BANDS // len(active)
+    order = generator(seed, "simulation order", j).permutation(len(items))
+    return [texts[i] for i in order], truth[order], band[order]
+
+
+def _request(name: str, items: list[str], prompts: str | Path | None) -> tuple[Request, str]:
+    shown = one_line(name, limit=300)
+    quoted = quote(items, about=f"simulate {shown}")
+    system, user = load_prompt("simulate", prompts).filled(
+        name=shown, n=quoted.n, items=quoted.text, code=quoted.code
+    )
+    return Request(system, user, (), 60 + 12 * quoted.n, 15 + 6 * quoted.n), quoted.code
+
+
+def _score(
+    truth: npt.NDArray[np.float64],
+    band: npt.NDArray[np.int64],
+    predicted: list[npt.NDArray[np.float64]],
+    seed: int,
+) -> Score:
+    own = predicted[0]
+    known = np.flatnonzero(np.isfinite(own))
+    failures = len(own) - len(known)
+    bands = tuple(np.bincount(band[known][band[known] >= 0], minlength=BANDS).tolist())
+    if len(known) < 3:
+        note = "no answer could be read"
+        return Score("simulation", float("nan"), n=len(known), note=note, failures=failures,
+                     by_band=bands)  # fmt: skip
+    low, high = bootstrap(
+        lambda rows: _pearson(own[rows], truth[rows]), [known], seed, "simulation"
+    )
+    null = [
+        _pearson(p[k], truth[k])
+        for p in predicted[1:]
+        if len(k := np.flatnonzero(np.isfinite(p))) > 2
+    ]
+    return Score(
+        "simulation",
+        _pearson(own[known], truth[known]),
+        low,
+        high,
+        float(np.mean(null)) if null else 0.0,
+        len(known),
+        note="Pearson's correlation" + ("" if null else "; null by chance"),
+        failures=failures,
+        by_band=bands,
+    )
+
+
+def _pearson(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
+    x, y = x - x.mean(), y - y.mean()
+    length = float(np.sqrt((x @ x) * (y @ y)))
+    return float(np.clip(x @ y / length, -1, 1)) if length > 0 else 0.0

@@ -1,0 +1,377 @@
+"""Names and descriptions by a language model, chosen on rows that it was not shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from semascope.core import InputError, generator
+from semascope.lexicon import ByEncoder, Contrast, Relevance
+from semascope.llm import (
+    AnswerCache,
+    Budget,
+    ByDetection,
+    Endpoint,
+    Report,
+    Request,
+    Span,
+    ask,
+    load_prompt,
+    plain,
+    quote,
+    read_object,
+)
+from semascope.name.assign import (
+    LEAST,
+    Proposal,
+    _Candidate,
+    _key,
+    _lower_end,
+    _settle,
+    _status,
+    _threshold,
+    aurocs,
+)
+
+CANDIDATES = 4
+_LONGEST_NAME = 80
+_OTHERS = 40
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a language model is shown of one concept, and what its names are chosen on.
+
+    Parameters
+    ----------
+    active : sequence of str
+        Texts on which the concept is active.
+    activations : sequence of float
+        How strongly.
+    near : sequence of str
+        Near-misses: similar texts on which it is inactive.
+    values : sequence of str
+        Properties that go with it, in words.
+    marks : sequence of sequences of (int, int), optional
+        For each active text the parts that make it active, as character positions.
+    sheets : sequence of bytes
+        For pictures: a contrast sheet of active ones, and a second one of near-misses.
+    held : Contrast, optional
+        *name* rows that were not shown. Without them the first name is taken.
+    current : str
+        A name that the new ones have to beat.
+    status : str
+        ``unnamed`` if there is enough to name; ``rare`` and ``dead`` concepts are not asked about.
+
+    Examples
+    --------
+    >>> from semascope.name import Case
+    >>> Case(["it came late", "late again"], [3.0, 1.0], near=["it came early"]).status
+    'unnamed'
+    """
+
+    active: Sequence[str] = ()
+    activations: Sequence[float] = ()
+    near: Sequence[str] = ()
+    values: Sequence[str] = ()
+    marks: Sequence[Sequence[Span]] | None = None
+    sheets: Sequence[bytes] = ()
+    held: Contrast | None = None
+    current: str = ""
+    status: str = "unnamed"
+
+
+def cases_of(
+    drawn: Sequence[Contrast],
+    texts: pl.Series,
+    *,
+    values: Sequence[Sequence[str]] | None = None,
+    current: Sequence[str | None] | None = None,
+    most_active: int = 12,
+    most_near: int = 6,
+) -> list[Case]:
+    """Divide the *name* rows of each concept into a half to show and a half to choose names on.
+
+    Which half is decided by a hash of the text, so equal texts never lie on both sides. What is
+    shown is spread evenly over the ranks of activation.
+
+    Parameters
+    ----------
+    drawn : sequence of Contrast
+        Rows of the *name* split for each latent.
+    texts : polars.Series
+        Texts of all rows.
+    values : sequence of sequences of str, optional
+        Over-represented values of each concept, in words.
+    current : sequence of str or None, optional
+        Names that the new ones have to beat.
+    most_active, most_near : int
+        How many texts are shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import cases_of
+    >>> texts = pl.Series([f"late {i}" for i in range(20)] + [f"tea {i}" for i in range(20)])
+    >>> rows, none = np.arange(20), np.arange(0)
+    >>> one = Contrast(rows, np.ones(20, dtype=np.float32), none, rows + 20)
+    >>> case = cases_of([one], texts)[0]
+    >>> shown = {int(text.split()[1]) for text in case.active}
+    >>> shown & set(case.held.active.tolist())
+    set()
+    """
+    out = []
+    for j, contrast in enumerate(drawn):
+        shown, held = _halves(contrast, texts)
+        picked = _evenly(len(shown.active), most_active)
+        # Near-misses teach a name its border; where there are none, other rows must do.
+        near = shown.near if len(shown.near) else shown.other
+        out.append(
+            Case(
+                active=_texts(texts, shown.active[picked]),
+                activations=shown.activations[picked].tolist(),
+                near=_texts(texts, near[:most_near]),
+                values=() if values is None else values[j],
+                held=held,
+                current=(current[j] or "") if current is not None else "",
+                status=_status(contrast),
+            )
+        )
+    return out
+
+
+def naming_requests(
+    cases: Sequence[Case], *, count: int = CANDIDATES, prompts: str | Path | None = None
+) -> tuple[list[Request], list[tuple[int, str]]]:
+    """Write the requests of `ask_names`, for a forecast.
+
+    Returns
+    -------
+    (list of Request, list of (int, str))
+        The requests, and for each the index of its case and its code.
+
+    Examples
+    --------
+    >>> from semascope.name import Case, naming_requests
+    >>> requests, parts = naming_requests([Case(status="dead"), Case(["late"], [1.0])])
+    >>> len(requests), parts[0][0]
+    (1, 1)
+    """
+    if count < 1:
+        raise InputError(f"count must be at least 1 name, got {count}")
+    requests, parts = [], []
+    for j, case in enumerate(cases):
+        if case.status == "unnamed" and (case.active or case.sheets):
+            request, code = _request(case, count, prompts)
+            requests.append(request)
+            parts.append((j, code))
+    return requests, parts
+
+
+def ask_names(
+    cases: Sequence[Case],
+    endpoint: Endpoint,
+    *,
+    relevance: Relevance | None,
+    count: int = CANDIDATES,
+    prompts: str | Path | None = None,
+    cache: AnswerCache | str | Path | None = None,
+    budget: Budget | None = None,
+    seed: int = 0,
+    show_progress: bool = False,
+) -> tuple[list[Proposal], Report]:
+    """Name concepts with a language model.
+
+    The model sees active items of all strengths, near-misses and values, and gives several names
+    with a description each. Which one is taken is decided on *name* rows that it did not see: by
+    how well the name tells active from inactive ones (AUROC), if it clears chance and the names of
+    other concepts. No two concepts get the same name.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        From `cases_of`, or of one's own making.
+    endpoint : Endpoint
+        The model.
+    relevance : Relevance or None
+        How a name scores rows: `lexicon.ByEncoder`, `llm.ByDetection` (the same or another model),
+        or anything alike. None takes the first name as it is.
+    count : int, default 4
+        Names that are asked for.
+    prompts, cache, budget, show_progress
+        As in `llm.ask`.
+    seed : int
+        Choice of the other concepts' names that a name has to beat.
+
+    Returns
+    -------
+    (list of Proposal, Report)
+        One proposal for each case; where the model gave nothing that held up, its status stays
+        ``unnamed``. The report tells why answers are missing.
+
+    References
+    ----------
+    Bills et al., "Language models can explain neurons in language models", 2023. Paulo, Mallen,
+    Juang and Belrose, "Automatically interpreting millions of features in large language models",
+    2024. Choi et al., "Scaling automatic neuron description", 2024 (several candidates, the best
+    one by its score).
+
+    Examples
+    --------
+    Concepts without rows are not asked about:
+
+    >>> from semascope.llm import Endpoint
+    >>> from semascope.name import Case, ask_names
+    >>> small = Endpoint("http://localhost:8000/v1", "small")
+    >>> ask_names([Case(status="dead")], small, relevance=None)[0][0].status
+    'dead'
+    """
+    requests, parts = naming_requests(cases, count=count, prompts=prompts)
+    asked = ask(
+        requests,
+        endpoint,
+        lambda i, text: _read_names(text, parts[i][1], count),
+        cache=cache,
+        budget=budget,
+        title="name",
+        show_progress=show_progress,
+    )
+    found: list[dict[str, str]] = [{} for _ in cases]
+    for (j, _), names in zip(parts, asked.answers, strict=True):
+        found[j] = names or {}
+    proposals = [Proposal(case.status, evidence=list(case.values)) for case in cases]
+    options = _scored(cases, found, relevance, seed)
+    _settle(options, proposals)
+    for case, proposal, names in zip(cases, proposals, found, strict=True):
+        if proposal.name is None:
+            continue
+        proposal.description = names.get(proposal.name, "")
+        if case.held is not None and relevance is not None:
+            proposal.threshold = _threshold(relevance, proposal.name, case.held)
+        else:
+            proposal.held_in = None
+    return proposals, asked.report
+
+
+def _halves(contrast: Contrast, texts: pl.Series) -> tuple[Contrast, Contrast]:
+    def first(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        digests = (
+            hashlib.blake2b((text or "").encode("utf-8", "replace"), digest_size=1).digest()[0]
+            for text in texts.gather(rows)
+        )
+        return np.array([d < 128 for d in digests], dtype=bool)
+
+    active, near, other = (first(r) for r in (contrast.active, contrast.near, contrast.other))
+    return tuple(  # type: ignore[return-value]
+        Contrast(
+            contrast.active[active == side],
+            contrast.activations[active == side],
+            contrast.near[near == side],
+            contrast.other[other == side],
+        )
+        for side in (True, False)
+    )
+
+
+def _evenly(n: int, most: int) -> npt.NDArray[np.int64]:
+    return np.unique(np.linspace(0, max(0, n - 1), min(n, most)).round().astype(np.int64))
+
+
+def _texts(texts: pl.Series, rows: npt.NDArray[np.int64]) -> list[str]:
+    return [text or "" for text in texts.gather(rows)]
+
+
+def _request(case: Case, count: int, prompts: str | Path | None) -> tuple[Request, str]:
+    largest = max(case.activations, default=1.0)
+    strengths = [max(1, round(10 * a / largest)) if largest > 0 else 1 for a in case.activations]
+    lines = [*case.active, *case.near, *case.values]
+    labels = [f"strength {s}" for s in strengths]
+    labels += ["near-miss"] * len(case.near) + ["value"] * len(case.values)
+    marks = None
+    if case.marks is not None:
+        marks = [*case.marks, *([()] * (len(lines) - len(case.active)))]
+    pictures = tuple(case.sheets)
+    about = hashlib.blake2b(b"".join(pictures), digest_size=8).hexdigest() if pictures else "name"
+    quoted = quote(lines, marks=marks, labels=labels, about=about)
+    values: dict[str, str | int] = {"items": quoted.text, "code": quoted.code, "count": count}
+    if pictures:
+        values["sheets"] = _sheets(len(pictures))
+        system, user = load_prompt("name_images", prompts).filled(**values)
+    else:
+        system, user = load_prompt("name", prompts).filled(n=quoted.n, **values)
+    request = Request(system, user, pictures, 100 + 120 * count, 30 + 45 * count, 0.0)
+    return request, quoted.code
+
+
+def _sheets(n: int) -> str:
+    shown = "The first picture is a sheet of items on which the feature is active, strongest first."
+    if n == 1:
+        return shown
+    return shown + " The second is a sheet of similar items on which it is inactive."
+
+
+def _read_names(text: str, code: str, count: int) -> dict[str, str]:
+    """Return names with their descriptions, best first."""
+    said = read_object(text, code).get("names")
+    found: dict[str, str] = {}
+    keys: set[str] = set()
+    for entry in said if isinstance(said, list) else []:
+        entry = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            continue
+        name = plain(entry["name"], limit=200).strip(" \"'.*`")
+        if not name or len(name) > _LONGEST_NAME or _key(name) in keys:
+            continue
+        keys.add(_key(name))
+        found[name] = plain(str(entry.get("description") or ""), limit=400)
+    if not found:
+        raise ValueError("the answer has no names")
+    return dict(list(found.items())[:count])
+
+
+def _scored(
+    cases: Sequence[Case], found: list[dict[str, str]], relevance: Relevance | None, seed: int
+) -> list[list[_Candidate]]:
+    everything = sorted({name for names in found for name in names})
+    if isinstance(relevance, ByEncoder) and everything:
+        relevance.vectors(everything)
+    random = generator(seed, "other names")
+    options: list[list[_Candidate]] = []
+    for case, names in zip(cases, found, strict=True):
+        own = list(names)
+        if not own:
+            options.append([])
+        elif relevance is None or case.held is None:
+            # Without rows to choose on, the model's own order stands.
+            options.append([_Candidate(n, "phrase", 1 - 0.01 * i, 0.5) for i, n in enumerate(own)])
+        else:
+            own += [case.current] if case.current and case.current not in names else []
+            strangers = sorted(set(everything) - set(own))
+            most = 0 if isinstance(relevance, ByDetection) else min(_OTHERS, len(strangers))
+            others = [strangers[i] for i in random.choice(max(1, len(strangers)), most, False)]
+            options.append(_held_up(own, others, case.held, relevance))
+    return options
+
+
+def _held_up(
+    own: list[str], others: list[str], held: Contrast, relevance: Relevance
+) -> list[_Candidate]:
+    if not len(held.active) or not len(held.inactive):
+        return []
+    scores = aurocs(relevance, [*own, *others], held)
+    chance = float(np.quantile(scores[len(own) :], 0.95)) if others else 0.5
+    kept = [
+        _Candidate(name, "phrase", float(a), float(a))
+        for name, a in zip(own, scores, strict=False)
+        if a > chance and a >= LEAST and _lower_end(a, held) > 0.5
+    ]
+    # Among equals the model's order stands.
+    return sorted(kept, key=lambda c: -c.score)

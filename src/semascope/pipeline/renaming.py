@@ -1,0 +1,235 @@
+"""Name the concepts of a lexicon again, with a language model, and verify the new names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from semascope.core import InputError, Score
+from semascope.lexicon import ByEncoder, ByWords, Contrast, Lexicon, split_rows
+from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
+from semascope.measure import verify_names
+from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
+from semascope.pipeline.assemble import with_names
+from semascope.pipeline.baselines import mean_interval
+from semascope.pipeline.naming import Material
+from semascope.vectors import Float32Array, VectorSource, as_source
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """A lexicon made ready for new names; make one with `prepare_renaming`.
+
+    Examples
+    --------
+    >>> from semascope.pipeline import Renaming
+    >>> Renaming.__name__
+    'Renaming'
+    """
+
+    lexicon: Lexicon
+    material: Material
+    drawn: list[Contrast]
+    cases: list[Case]
+
+    def forecast(
+        self,
+        endpoint: Endpoint,
+        *,
+        prompts: str | Path | None = None,
+        cache: AnswerCache | str | Path | None = None,
+    ) -> Forecast:
+        """Say what `run` would ask and cost."""
+        return forecast(naming_requests(self.cases, prompts=prompts)[0], endpoint, cache=cache)
+
+    def run(
+        self,
+        endpoint: Endpoint,
+        *,
+        prompts: str | Path | None = None,
+        cache: AnswerCache | str | Path | None = None,
+        budget: Budget | None = None,
+        show_progress: bool = False,
+    ) -> tuple[Lexicon, Report]:
+        """Ask for names, choose them on held-in rows, and verify them on *verify* rows.
+
+        A concept keeps its name, and its scores, where no new one tells the held-in rows better.
+
+        Returns
+        -------
+        (Lexicon, Report)
+            A new lexicon in memory, and what was asked. ``info["language_model"]`` holds the
+            model, the report, and the descriptions by concept id.
+        """
+        relevance, seed = self.material.relevance, self.material.seed
+        proposals, report = ask_names(
+            self.cases,
+            endpoint,
+            relevance=relevance,
+            prompts=prompts,
+            cache=cache,
+            budget=budget,
+            seed=seed,
+            show_progress=show_progress,
+        )
+        changed = self._changed(proposals)
+        names = [
+            proposals[j].name if j in changed else old
+            for j, old in enumerate(self.lexicon.base["name"])
+        ]
+        kinds = self.lexicon.base["name_kind"].to_list()
+        # Rules are no phrases: they are nobody's null here, and keep the scores that they have.
+        pool = [n if j in changed or kinds[j] == "phrase" else None for j, n in enumerate(names)]
+        thresholds = [p.threshold if j in changed else None for j, p in enumerate(proposals)]
+        tested = self.material.contrasts(self.lexicon.dictionary, self.lexicon.codes, "verify")
+        verdicts = verify_names(pool, thresholds, tested, lambda j: relevance, seed=seed)  # type: ignore[arg-type, return-value]
+        fresh = with_names(self.lexicon.base, proposals, verdicts)
+        table = _rows_from(self.lexicon.base, fresh, changed)
+        described = {
+            table["id"][j]: p.description
+            for j, p in enumerate(proposals)
+            if p.description and p.name == names[j]
+        }
+        record = endpoint.describe() | {"report": report.as_dict(), "descriptions": described}
+        return self._assembled(table, changed, record), report
+
+    def _changed(self, proposals: Sequence[Proposal]) -> set[int]:
+        before = self.lexicon.base["name"].to_list()
+        kept = {
+            str(name).lower() for name, p in zip(before, proposals, strict=True)
+            if name is not None and p.name is None
+        }  # fmt: skip
+        return {
+            j
+            for j, p in enumerate(proposals)
+            if p.name is not None and p.name != before[j] and p.name.lower() not in kept
+        }
+
+    def _assembled(self, table: pl.DataFrame, changed: set[int], record: Any) -> Lexicon:
+        vectors = np.array(self.lexicon.name_vectors)
+        relevance = self.material.relevance
+        rows = sorted(changed)
+        if isinstance(relevance, ByEncoder) and rows:
+            vectors[rows] = relevance.vectors([table["name"][j] for j in rows])
+        metrics = dict(self.lexicon.info["metrics"])
+        for status in ("named", "unnamed", "rare", "dead"):
+            n = int((table["status"] == status).sum())
+            metrics[status] = asdict(Score(f"{status} concepts", n, n=len(table)))
+        trust = table["trust"].drop_nulls().to_numpy()
+        if len(trust):
+            low, high = mean_interval(trust, self.material.seed)
+            score = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
+            metrics["mean_trust"] = asdict(score)
+        info = self.lexicon.info | {"metrics": metrics, "language_model": record}
+        return replace(self.lexicon, base=table, name_vectors=vectors, info=info, path=None)
+
+
+def prepare_renaming(
+    lexicon: Lexicon,
+    *,
+    vectors: Any = None,
+    concepts: Sequence[str] | None = None,
+    show_progress: bool = False,
+) -> Renaming:
+    """Draw the rows that a language model is shown, and those that its names are chosen on.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        With a column of texts.
+    vectors : anything that holds a matrix, optional
+        The vectors that it was learned from; needed if it has no encoder.
+    concepts : sequence of str, optional
+        Ids or names of the concepts to name; by default all.
+    show_progress : bool
+        Show a bar while texts are embedded.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> from semascope.pipeline import prepare_renaming
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> lexicon = sc.learn(texts, components=8, active=2, progress=False)
+    >>> len(prepare_renaming(lexicon, concepts=["c0"]).cases)
+    8
+    """
+    if lexicon.text is None:
+        raise InputError(
+            "this lexicon has no texts to show to a language model; learn it with --text, or name "
+            "its concepts without one"
+        )
+    wanted = None if concepts is None else {lexicon.row_of(c) for c in concepts}
+    seed = int(lexicon.info.get("seed", 0))
+    rows = {side: split_rows(lexicon.splits, side, seed=seed) for side in ("name", "verify")}
+    texts = lexicon.items[lexicon.text]
+    source: VectorSource
+    if vectors is not None:
+        source = as_source(vectors)
+        shape = (len(lexicon.items), lexicon.dictionary.n_dimensions)
+        if source.shape != shape:
+            raise InputError(f"the vectors have shape {source.shape}, the lexicon's are {shape}")
+    else:
+        source = _embedded(lexicon, np.sort(np.concatenate(list(rows.values()))), show_progress)
+    relevance: ByEncoder | ByWords = ByWords(texts)
+    if vectors is None or lexicon.encoder is not None or lexicon.info.get("encoder"):
+        from semascope.embed import texts as embed
+
+        encoder = lexicon.text_encoder
+        relevance = ByEncoder(lambda names: embed(names, encoder=encoder), source)
+    material = Material(
+        source, lexicon.items, rows, lexicon.text, relevance, [lexicon.info.get("id", "id")], seed
+    )
+    drawn = material.contrasts(lexicon.dictionary, lexicon.codes, "name")
+    phrases = [
+        name if kind == "phrase" else None
+        for name, kind in zip(lexicon.base["name"], lexicon.base["name_kind"], strict=True)
+    ]
+    cases = cases_of(drawn, texts, values=lexicon.base["evidence"].to_list(), current=phrases)
+    if wanted is not None:
+        cases = [c if j in wanted else Case(status="left") for j, c in enumerate(cases)]
+    return Renaming(lexicon, material, drawn, cases)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Vectors of some rows, under the numbers of all rows."""
+
+    index: npt.NDArray[np.int64]
+    vectors: Float32Array
+    n: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n, self.vectors.shape[1]
+
+    def rows(self, start: int, stop: int) -> Float32Array:
+        return self.take(np.arange(start, stop))
+
+    def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
+        return self.vectors[np.searchsorted(self.index, index)]
+
+
+def _embedded(lexicon: Lexicon, rows: npt.NDArray[np.int64], show_progress: bool) -> _Some:
+    from semascope.embed import embed_texts
+
+    column = str(lexicon.text)
+    vectors, _ = embed_texts(
+        lexicon.items[column].gather(rows),
+        encoder=lexicon.text_encoder,
+        split=lexicon.info.get("split_texts"),
+        show_progress=show_progress,
+    )
+    return _Some(rows, vectors, len(lexicon.items))
+
+
+def _rows_from(old: pl.DataFrame, new: pl.DataFrame, changed: set[int]) -> pl.DataFrame:
+    # What went with an old name, such as the evidence, stays where the new one has nothing.
+    take = pl.Series([j in changed for j in range(len(old))])
+    columns = [c for c in new.columns if c != "evidence"]
+    return old.with_columns(new[c].zip_with(take, old[c]) for c in columns)
