@@ -1,0 +1,387 @@
+"""From the edits that stand to what they say: the concepts, and the steps that make codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from semascope.core import InputError, did_you_mean, listed
+from semascope.lexicon.ledger import Edit, check_action, standing
+from semascope.lexicon.overlay import Step
+from semascope.lexicon.packed import unpack
+from semascope.lexicon.rules import Rule
+
+# Columns of the table of concepts that people's edits bring, beside those of `SCHEMA`.
+EDITED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "description": pl.String,
+    "tags": pl.List(pl.String),
+    "comments": pl.List(pl.String),
+    "weight": pl.Float64,
+    "made_by": pl.String,
+    "made_from": pl.List(pl.String),
+    "became": pl.List(pl.String),
+}
+# What was measured of a concept under its name, and does not hold for another name.
+MEASURED = (
+    "trust",
+    "trust_low",
+    "trust_high",
+    "trust_null",
+    "trust_null_high",
+    "balanced_accuracy",
+    "n_active",
+    "n_inactive",
+    "held_in",
+)
+
+
+@dataclass
+class Concept:
+    """One concept that edits touched.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.replay import Concept
+    >>> Concept("c3", 3, "late delivery").weight
+    1.0
+    """
+
+    id: str
+    latent: int
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    muted: bool = False
+    pinned: bool = False
+    weight: float = 1.0
+    made_by: str | None = None
+    made_from: list[str] = field(default_factory=list)
+    became: list[str] = field(default_factory=list)
+    by: int = 0
+    scores: dict[str, Any] | None = None
+
+    @property
+    def factor(self) -> float:
+        """By what its activations are multiplied."""
+        return 0.0 if self.muted or self.became else self.weight
+
+
+@dataclass
+class Replayed:
+    """What the standing edits say.
+
+    Parameters
+    ----------
+    concepts : dict of str to Concept
+        Those that edits touched or made, by id.
+    made : list of str
+        Ids of the made ones, in the order of their latents.
+    steps : list of Step
+        What makes their codes.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.replay import Replayed
+    >>> Replayed().made
+    []
+    """
+
+    concepts: dict[str, Concept] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def factors(self) -> dict[int, float]:
+        """Weights of latents that are not 1."""
+        return {c.latent: c.factor for c in self.concepts.values() if c.factor != 1}
+
+
+def replay_edits(base: pl.DataFrame, edits: Sequence[Edit], d: int | None = None) -> Replayed:
+    """Follow the edits that stand, over a table of concepts.
+
+    Parameters
+    ----------
+    base : polars.DataFrame
+        At least ``id``, ``name``, ``muted`` and ``pinned``.
+    edits : sequence of Edit
+        The whole ledger.
+    d : int, optional
+        Dimensions that rules must have.
+
+    Raises
+    ------
+    InputError
+        ``edit N: ...`` for the first edit that cannot be: its concept does not exist at that time,
+        has become another, or what it needs is damaged.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.replay import replay_edits
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
+    >>> replay_edits(table, [Edit("rename", "c0", "b")]).concepts["c0"].name
+    'b'
+    """
+    stand = standing(edits)
+    if not stand:
+        return Replayed()
+    run = _Run(base, d)
+    for number, edit in stand:
+        try:
+            check_action(edit)
+            run.do(number, edit)
+        except InputError as err:
+            raise InputError(f"edit {number}: {err}") from err
+    return run.out
+
+
+class _Run:
+    def __init__(self, base: pl.DataFrame, d: int | None) -> None:
+        self.base, self.d = base, d
+        self.place = {name: latent for latent, name in enumerate(base["id"])}
+        self.out = Replayed()
+
+    def do(self, number: int, edit: Edit) -> None:
+        if edit.action == "measure":
+            self.measure(edit)
+        elif edit.action in ("merge", "split", "add"):
+            self.make(number, edit)
+        else:
+            _CHANGES[edit.action](self.concept(edit.concept), edit.value)
+
+    def concept(self, id: str) -> Concept:
+        """Find a concept that can be edited now."""
+        found = self.out.concepts.get(id)
+        if found is None:
+            if id not in self.place:
+                known = [*self.place, *self.out.made]
+                raise InputError(f"no concept '{id}'{did_you_mean(id, known)}")
+            latent = self.place[id]
+            row = self.base
+            found = Concept(
+                id,
+                latent,
+                row["name"][latent],
+                muted=bool(row["muted"][latent]),
+                pinned=bool(row["pinned"][latent]),
+            )
+            if "description" in row.columns:
+                found.description = row["description"][latent]
+            self.out.concepts[id] = found
+        if found.became:
+            raise InputError(
+                f"concept {id} has become {listed(found.became)} by edit {found.by}; edit "
+                f"{'that' if len(found.became) == 1 else 'those'}, or undo edit {found.by} first"
+            )
+        return found
+
+    def measure(self, edit: Edit) -> None:
+        found = self.out.concepts.get(edit.concept)
+        if found is None and edit.concept in self.place:
+            found = self.concept(edit.concept)
+        scores = edit.details.get("scores")
+        if not isinstance(scores, dict) or not set(scores) <= {*MEASURED, "name_kind"}:
+            raise InputError("its scores are damaged")
+        # A measurement of what a later or undone edit replaced waits until it holds again.
+        if found is not None and found.name == edit.value:
+            found.scores = scores
+
+    def make(self, number: int, edit: Edit) -> None:
+        details, made = edit.details, list(edit.made)
+        members = [edit.concept] if edit.action == "split" else details.get("members", [])
+        names = details.get("names", [None] * len(made))
+        if not isinstance(members, list) or not isinstance(names, list):
+            raise InputError("its members or names are damaged")
+        least = {"merge": 2, "split": 1, "add": 0}[edit.action]
+        if len(set(members)) < max(least, len(members)) or len(names) != len(made) or not made:
+            raise InputError(f"'{edit.action}' of {listed(map(str, members)) or 'nothing'}")
+        if (len(made) < 2) if edit.action == "split" else (len(made) != 1):
+            raise InputError(f"'{edit.action}' cannot make {len(made)} concepts")
+        for name in made:
+            if name in self.place or name in self.out.concepts:
+                raise InputError(f"concept {name} exists already")
+        sources = [self.concept(str(name)) for name in members]
+        for source in sources:
+            if source.factor == 0:
+                raise InputError(f"concept {source.id} is muted; unmute it first")
+        step = self.step(edit, sources)
+        self.out.steps.append(step)
+        for source in sources:
+            source.became, source.by = made, number
+        for c, (id, name) in enumerate(zip(made, names, strict=True)):
+            self.out.concepts[id] = Concept(
+                id,
+                step.made + c,
+                name,
+                made_by=edit.action,
+                made_from=[source.id for source in sources],
+                pinned=any(source.pinned for source in sources),
+                tags=list(dict.fromkeys(tag for source in sources for tag in source.tags)),
+                by=number,
+            )
+            self.out.made.append(id)
+
+    def step(self, edit: Edit, sources: list[Concept]) -> Step:
+        details = edit.details
+        first, count = len(self.place) + len(self.out.made), len(edit.made)
+        rule = mix = directions = None
+        if edit.action == "merge":
+            mix = unpack(details.get("mix"))
+            if mix.shape != (len(sources),):
+                raise InputError(f"{len(mix)} shares of {len(sources)} members")
+        else:
+            rule = Rule.of(details.get("rule"))
+            if len(rule.weights) != count or self.d not in (None, rule.weights.shape[1]):
+                raise InputError(f"its rule has the shape {rule.weights.shape}")
+        if edit.action == "split":
+            directions = unpack(details.get("directions"))
+            if rule is None or directions.shape != rule.weights.shape:
+                raise InputError(f"its directions have the shape {directions.shape}")
+            if rule.source != "reconstruction":
+                raise InputError("the rule of a split must look at reconstructions")
+        how = details.get("how", "sum")
+        if how not in ("sum", "max"):
+            raise InputError(f"how must be 'sum' or 'max', got {how!r}")
+        return Step(
+            edit.action,
+            first,
+            count,
+            tuple(source.latent for source in sources),
+            tuple(source.weight for source in sources),
+            how,
+            rule,
+            mix,
+            directions,
+        )
+
+
+def _rename(concept: Concept, value: str) -> None:
+    concept.name, concept.scores = value, None
+
+
+def _describe(concept: Concept, value: str) -> None:
+    concept.description = value.strip() or None
+
+
+def _tag(concept: Concept, value: str) -> None:
+    if value not in concept.tags:
+        concept.tags = [*concept.tags, value]
+
+
+def _untag(concept: Concept, value: str) -> None:
+    concept.tags = [tag for tag in concept.tags if tag != value]
+
+
+def _weigh(concept: Concept, value: str) -> None:
+    concept.weight = float(value)
+
+
+def _set(key: str, value: bool) -> Callable[[Concept, str], None]:
+    return lambda concept, _: setattr(concept, key, value)
+
+
+_CHANGES: dict[str, Callable[[Concept, str], None]] = {
+    "rename": _rename,
+    "describe": _describe,
+    "comment": lambda concept, value: concept.comments.append(value),
+    "tag": _tag,
+    "untag": _untag,
+    "weight": _weigh,
+    "mute": _set("muted", True),
+    "unmute": _set("muted", False),
+    "pin": _set("pinned", True),
+    "unpin": _set("pinned", False),
+}
+
+
+def replay(concepts: pl.DataFrame, edits: Sequence[Edit]) -> pl.DataFrame:
+    """Apply edits in order to a table of concepts; ``undo`` takes back the latest edit before it.
+
+    Concepts that edits made come after all others; those that became others stay in their place,
+    with the status ``merged`` or ``split``, so that the row of a concept is the column of its
+    codes. A concept with another name than it was measured under has no trust until it is measured
+    again.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import Edit, replay
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
+    >>> replay(table, [Edit("rename", "c0", "b"), Edit("mute", "c0"), Edit("undo")]).row(0)[:4]
+    ('c0', 'b', False, False)
+    """
+    return edited_table(concepts, replay_edits(concepts, edits))
+
+
+def edited_table(base: pl.DataFrame, replayed: Replayed) -> pl.DataFrame:
+    """Return the table of concepts after edits; counts of made concepts are still null.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon.replay import Replayed, edited_table
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
+    >>> edited_table(table, Replayed())["weight"].to_list()
+    [1.0]
+    """
+    defaults = {"tags": [], "comments": [], "weight": 1.0, "made_from": [], "became": []}
+    table = base.with_columns(
+        pl.lit(pl.Series([defaults.get(name)], dtype=dtype)).first().alias(name)
+        for name, dtype in EDITED.items()
+        if name not in base.columns
+    )
+    if not replayed.concepts:
+        return table
+    touched = sorted(replayed.concepts.values(), key=lambda concept: concept.latent)
+    old = [c for c in touched if c.latent < len(base)]
+    before = table[[c.latent for c in old]]
+    rows = [_edited(c, r) for c, r in zip(old, before.iter_rows(named=True), strict=True)]
+    rows += [_made(c, table.schema) for c in touched if c.latent >= len(base)]
+    if "status" not in table.columns:
+        rows = [{key: row[key] for key in table.columns} for row in rows]
+    changed = pl.DataFrame(rows, schema=table.schema, orient="row")
+    whole = pl.concat([table, changed])
+    order = np.arange(len(base) + len(replayed.made))
+    order[[c.latent for c in touched]] = len(base) + np.arange(len(touched))
+    return whole[order]
+
+
+def _edited(concept: Concept, row: dict[str, Any]) -> dict[str, Any]:
+    if concept.became:
+        row["status"] = {1: "merged"}.get(len(concept.became), "split")
+    if concept.name != row["name"]:
+        row |= dict.fromkeys((key for key in (*MEASURED, "name_kind") if key in row), None)
+        if row.get("status") in ("unnamed", "rare"):
+            row["status"] = "named"
+    return _shared(concept, row)
+
+
+def _made(concept: Concept, schema: pl.Schema) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: [] if isinstance(dtype, pl.List) else None for name, dtype in schema.items()
+    }
+    row["id"] = concept.id
+    row["status"] = "named" if concept.name is not None else "unnamed"
+    if concept.became:
+        row["status"] = {1: "merged"}.get(len(concept.became), "split")
+    return _shared(concept, row)
+
+
+def _shared(concept: Concept, row: dict[str, Any]) -> dict[str, Any]:
+    if concept.weight not in (0.0, 1.0):
+        for key in ("mean_activation", "max_activation"):
+            if row.get(key) is not None:
+                row[key] *= concept.weight
+    keys = ("name", "description", "tags", "comments", "muted", "pinned", "weight", "made_by")
+    row |= {key: getattr(concept, key) for key in (*keys, "made_from", "became")}
+    if concept.scores is not None:
+        row |= {key: concept.scores.get(key) for key in MEASURED if key in row}
+        if "name_kind" in row and concept.scores.get("name_kind") is not None:
+            row["name_kind"] = concept.scores["name_kind"]
+    return row
