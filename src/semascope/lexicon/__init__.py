@@ -7,6 +7,7 @@ from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
+from semascope.lexicon.patch import Patched, apply_patch, export_edits, fingerprint
 from semascope.lexicon.relevance import ByEncoder, ByValue, ByWords, Relevance, unit, words
 from semascope.lexicon.replay import EDITED, MEASURED, replay
 from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
@@ -27,13 +28,17 @@ __all__ = [
     "Embedded",
     "Lexicon",
     "Matching",
+    "Patched",
     "Reconstructed",
     "Relevance",
     "Rows",
     "add",
+    "apply_patch",
     "check_edit",
     "contrasts",
     "describe_latents",
+    "export_edits",
+    "fingerprint",
     "load",
     "match_concepts",
     "merge",

@@ -66,7 +66,8 @@ def add(
         By default the phrase.
     share : float, optional
         The share of rows on which it is to be active, from 0 to 1. By default, by a phrase, those
-        rows that stand out from the bulk; by examples, those as near as most examples are.
+        rows that stand out from the bulk; by examples, those as near as most examples are; in
+        either case not more than what the widest tenth of the lexicon's concepts begins with.
     vectors : array or path, optional
         The vectors that the lexicon was learned from.
     source : {"auto", "vectors", "reconstruction"}, default "auto"
@@ -105,7 +106,8 @@ def add(
             raise InputError("the phrase is empty")
         direction = unit(np.asarray(lexicon.vectors_of([phrase]), dtype=np.float32))[0]
         found, kind = stored_vectors(lexicon, vectors, source)
-        threshold = _standing_out(_along(found, direction, split_rows(lexicon.splits, "name")))
+        scores = _along(found, direction, split_rows(lexicon.splits, "name"))
+        threshold = max(_standing_out(scores), float(np.quantile(scores, 1 - _widest(lexicon))))
         details["by"] = "phrase"
     else:
         rows = rows_of(lexicon, examples or [])
@@ -134,6 +136,13 @@ def _along(found: VectorSource, direction: npt.NDArray[Any], rows: Rows) -> npt.
         x = found.take(rows[start : start + _BLOCK]).astype(np.float64)
         parts.append(x @ direction.astype(np.float64))
     return np.concatenate(parts)
+
+
+def _widest(lexicon: Lexicon) -> float:
+    """Return the share of rows that only a tenth of the dictionary's concepts exceed."""
+    shares = lexicon.base["prevalence"].to_numpy()
+    shares = shares[shares > 0]
+    return float(np.quantile(shares, 0.9)) if len(shares) else 0.05
 
 
 def _standing_out(scores: npt.NDArray[np.float64]) -> float:
@@ -182,7 +191,8 @@ def _from_examples(
     direction = _direction(good, rest)
     scores = unseen @ direction
     middle, spread = scores.mean(), scores.std() or 1.0
-    threshold = float(np.quantile(reached, 0.2)) * spread + middle
+    threshold = float(np.quantile(reached, 0.3)) * spread + middle
+    threshold = max(threshold, float(np.quantile(scores, 1 - _widest(lexicon))))
     # An example always shows the concept that it is an example of.
     threshold = min(threshold, float(np.nextafter((good @ direction).min(), -np.inf)) - 1e-6)
     return direction.astype(np.float32), threshold
@@ -196,7 +206,7 @@ def _direction(
     x = np.vstack([good, rest])
     scale = float(np.sqrt(x.var(axis=0).sum())) or 1.0
     y = np.arange(len(x)) < len(good)
-    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+    model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
     found = model.fit((x - x.mean(axis=0)) / scale, y).coef_[0]
     return np.asarray(found / (np.linalg.norm(found) or 1.0))
 

@@ -131,7 +131,7 @@ def replay_edits(base: pl.DataFrame, edits: Sequence[Edit], d: int | None = None
     stand = standing(edits)
     if not stand:
         return Replayed()
-    run = _Run(base, d)
+    run = Follower(base, d)
     for number, edit in stand:
         try:
             check_action(edit)
@@ -141,13 +141,28 @@ def replay_edits(base: pl.DataFrame, edits: Sequence[Edit], d: int | None = None
     return run.out
 
 
-class _Run:
-    def __init__(self, base: pl.DataFrame, d: int | None) -> None:
+class Follower:
+    """Follows edits one after the other; one that cannot be is refused and changes nothing.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.replay import Follower
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
+    >>> follower = Follower(table)
+    >>> follower.do(1, Edit("mute", "c0"))
+    >>> follower.out.factors
+    {0: 0.0}
+    """
+
+    def __init__(self, base: pl.DataFrame, d: int | None = None) -> None:
         self.base, self.d = base, d
         self.place = {name: latent for latent, name in enumerate(base["id"])}
         self.out = Replayed()
 
     def do(self, number: int, edit: Edit) -> None:
+        """Follow one edit, or raise `InputError`."""
         if edit.action == "measure":
             self.measure(edit)
         elif edit.action in ("merge", "split", "add"):
@@ -181,7 +196,21 @@ class _Run:
             )
         return found
 
+    def name_of(self, id: str) -> str | None:
+        """Return what a concept is called now."""
+        found = self.out.concepts.get(id)
+        if found is not None:
+            return found.name
+        return self.base["name"][self.place[id]] if id in self.place else None
+
+    def called(self, name: str) -> list[str]:
+        """Return the ids of concepts of that name that can be edited now."""
+        before = self.base.filter(self.base["name"] == name)["id"].to_list()
+        found = [id for id in before if id not in self.out.concepts]
+        return found + [c.id for c in self.out.concepts.values() if c.name == name and not c.became]
+
     def measure(self, edit: Edit) -> None:
+        """Take over scores, if they are of the concept's present name."""
         found = self.out.concepts.get(edit.concept)
         if found is None and edit.concept in self.place:
             found = self.concept(edit.concept)
@@ -193,6 +222,7 @@ class _Run:
             found.scores = scores
 
     def make(self, number: int, edit: Edit) -> None:
+        """Make concepts of others."""
         details, made = edit.details, list(edit.made)
         members = [edit.concept] if edit.action == "split" else details.get("members", [])
         names = details.get("names", [None] * len(made))
@@ -228,6 +258,7 @@ class _Run:
             self.out.made.append(id)
 
     def step(self, edit: Edit, sources: list[Concept]) -> Step:
+        """Read what an edit does to codes."""
         details = edit.details
         first, count = len(self.place) + len(self.out.made), len(edit.made)
         rule = mix = directions = None

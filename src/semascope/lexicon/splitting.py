@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from semascope.lexicon.editing import _named, _require_heard, concept_of, fresh_
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.packed import pack
 from semascope.lexicon.rules import Rule, reconstructed_scores
-from semascope.lexicon.stored import Reconstructed, stored_vectors
+from semascope.lexicon.stored import Reconstructed
 
 if TYPE_CHECKING:
     from semascope.lexicon.lexicon import Lexicon
@@ -32,8 +32,6 @@ def split(
     *,
     examples: Sequence[Sequence[int | str]] | None = None,
     names: Sequence[str | None] | None = None,
-    vectors: Any = None,
-    source: Literal["auto", "vectors", "reconstruction"] = "auto",
     seed: int = 0,
     author: str | None = None,
 ) -> list[str]:
@@ -41,8 +39,9 @@ def split(
 
     Each row's activation goes whole to the part whose side of the gate it lies on. The gate looks
     at what the dictionary reconstructs of the row, that is, at all its activations; so it decides
-    alike for stored rows and new ones, and is kept with the edit. The parts keep the parent's atom:
-    a split changes no reconstruction.
+    alike for stored rows and new ones, and is kept with the edit. Clusters are looked for without
+    the rows of the *verify* side. The parts keep the parent's atom: a split changes no
+    reconstruction.
 
     Parameters
     ----------
@@ -56,9 +55,6 @@ def split(
         Rows, by number or id, that belong to each part; instead of clusters.
     names : sequence of str, optional
         One a part.
-    vectors, source
-        Where clusters are looked for, as in `add`; the gate then learns to tell them apart. Rows
-        of the *verify* side are never used.
     seed : int, default 0
         Starts of the clustering.
     author : str, optional
@@ -100,7 +96,7 @@ def split(
     if names is not None and len(names) != (count or len(names)):
         raise InputError(f"{len(names)} names do not fit {count} parts")
     if groups is None:
-        gate = _by_clusters(lexicon, id, rows, count, vectors, source, seed)
+        gate = _by_clusters(lexicon, id, rows, count, seed)
         how = "clusters"
     else:
         gate, how = _by_examples(lexicon, groups), "examples"
@@ -176,9 +172,7 @@ def _example_rows(lexicon: Lexicon, examples: Sequence[Sequence[int | str]]) -> 
     return groups
 
 
-def _by_clusters(
-    lexicon: Lexicon, id: str, rows: Rows, count: int | None, vectors: Any, source: Any, seed: int
-) -> Rule:
+def _by_clusters(lexicon: Lexicon, id: str, rows: Rows, count: int | None, seed: int) -> Rule:
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
@@ -192,8 +186,7 @@ def _by_clusters(
             f"concept {id} is active on {len(rows)} rows outside of the verify side: too few to "
             "find clusters in; split it by examples"
         )
-    found, which = stored_vectors(lexicon, vectors, source)
-    x = found.take(rows).astype(np.float64)
+    x = Reconstructed(lexicon).take(rows).astype(np.float64)
     state = int(random.integers(2**31))
     best: tuple[float, npt.NDArray[Any]] | None = None
     for k in [count] if count else range(2, min(_MOST_PARTS, len(rows) // 5) + 1):
@@ -206,8 +199,6 @@ def _by_clusters(
         if best is None or score > best[0]:
             best = score, labels
     labels = best[1] if best is not None else np.zeros(len(x), dtype=int)
-    if which == "vectors":
-        x = Reconstructed(lexicon).take(rows).astype(np.float64)
     return _gate(x, labels)
 
 
