@@ -38,7 +38,7 @@ def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Tab
             _name(row),
             trust_text(row),
             "" if row["trust_null"] is None else f"{row['trust_null']:.2f}",
-            f"{100 * row['prevalence']:.1f} %",
+            f"{100 * (row['prevalence'] or 0):.1f} %",
         ]
         if examples:
             cells.append("\n".join(f"• {t}" for t in texts_of(lexicon, row["top"][:examples], 90)))

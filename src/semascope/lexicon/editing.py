@@ -276,7 +276,12 @@ def _named(name: str | None) -> str | None:
 
 
 def take_back(
-    lexicon: Lexicon, action: str, numbers: Sequence[int], *, author: str | None = None
+    lexicon: Lexicon,
+    action: str,
+    numbers: Sequence[int],
+    *,
+    count: int = 1,
+    author: str | None = None,
 ) -> list[int]:
     """Undo or redo edits; see `Lexicon.undo`. Returns the numbers of those that it concerned.
 
@@ -302,10 +307,15 @@ def take_back(
     found: list[int] = []
 
     def make(before: list[Edit]) -> list[Edit]:
-        asked = {"edits": list(numbers)} if numbers else {}
-        found[:] = numbers_of(Edit(action, details=asked), before)
-        if not found:
-            raise InputError(f"there is nothing to {action}")
+        found.clear()
+        trail = list(before)
+        for done in range(count):
+            asked = {"edits": list(numbers)} if numbers else {}
+            some = numbers_of(Edit(action, details=asked), trail)
+            if not some:
+                raise InputError(f"there is nothing to {action}" + (" any more" if done else ""))
+            found.extend(some)
+            trail.append(Edit(action, details={"edits": some}))
         edit = Edit(action, details={"edits": list(found)})
         _require_free(lexicon, [*before, edit], found, action)
         return [edit]
@@ -333,8 +343,9 @@ def _require_free(lexicon: Lexicon, edits: list[Edit], numbers: list[int], actio
             rest = [*edits, Edit("undo", details={"edits": blocking})]
     if blocking:
         stand = {number for number, _ in standing(edits)}
-        named = ", ".join(str(n) for n in sorted(set(blocking) & stand))
+        named = sorted(set(blocking) & stand)
+        them = ("edit", "it") if len(named) == 1 else ("edits", "them")
         raise InputError(
-            f"cannot {action} edit {listed(map(str, numbers))}: edit {named} would not hold any "
-            f"more ({why}); undo {'it' if len(blocking) == 1 else 'them'} first, or together"
+            f"cannot {action} {listed(map(str, numbers))}: {them[0]} {listed(map(str, named))} "
+            f"would not hold any more ({why}); undo {them[1]} first, or together"
         )

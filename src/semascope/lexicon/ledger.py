@@ -58,7 +58,8 @@ class Edit:
         Ids of the concepts that the edit made.
     details : dict
         What replay needs: members of a merge, the rule of a split or of an added concept, the
-        numbers of the edits that ``undo`` takes back, the scores of ``measure``.
+        numbers of the edits that ``undo`` takes back, the scores of ``measure``. An edit ``with``
+        a concept belongs to the edit that made it, and is taken back with it.
 
     Examples
     --------
@@ -202,7 +203,7 @@ def standing(edits: Sequence[Edit]) -> list[tuple[int, Edit]]:
     >>> [(number, edit.action) for number, edit in standing(done)]
     [(1, 'mute')]
     """
-    up, _ = _walk(edits)
+    _, up, _ = _walk(edits)
     return [
         (number, edit)
         for number, edit in enumerate(edits, 1)
@@ -226,14 +227,14 @@ def numbers_of(edit: Edit, before: Sequence[Edit]) -> list[int]:
     return _targets(edit, *_walk(before))
 
 
-def _walk(edits: Sequence[Edit]) -> tuple[dict[int, bool], list[list[int]]]:
+def _walk(edits: Sequence[Edit]) -> tuple[Sequence[Edit], dict[int, bool], list[list[int]]]:
     """Tell of each edit whether it stands, and which were taken back together, latest last."""
     up: dict[int, bool] = {}
     undone: list[list[int]] = []
     for number, edit in enumerate(edits, 1):
         if edit.action in TAKING_BACK:
             try:
-                targets = _targets(edit, up, undone)
+                targets = _targets(edit, edits, up, undone)
             except InputError as err:
                 raise InputError(f"edit {number}: {err}") from err
             for target in targets:
@@ -242,15 +243,18 @@ def _walk(edits: Sequence[Edit]) -> tuple[dict[int, bool], list[list[int]]]:
                 undone.append(targets)
         elif edit.action != "measure":
             up[number] = True
-    return up, undone
+    return edits, up, undone
 
 
-def _targets(edit: Edit, up: dict[int, bool], undone: list[list[int]]) -> list[int]:
+def _targets(
+    edit: Edit, edits: Sequence[Edit], up: dict[int, bool], undone: list[list[int]]
+) -> list[int]:
     asked = edit.details.get("edits")
     back = edit.action == "redo"
     if asked is None:
         if not back:
-            return [number for number, is_up in up.items() if is_up][-1:]
+            latest = next((number for number in reversed(up) if up[number]), None)
+            return [] if latest is None else _together(latest, edits, up)
         while undone and any(up[number] for number in undone[-1]):
             undone.pop()
         return undone[-1] if undone else []
@@ -262,6 +266,21 @@ def _targets(edit: Edit, up: dict[int, bool], undone: list[list[int]]) -> list[i
         if up[number] == back:
             raise InputError(f"edit {number} {'stands' if back else 'was taken back already'}")
     return list(dict.fromkeys(asked))
+
+
+def _together(number: int, edits: Sequence[Edit], up: dict[int, bool]) -> list[int]:
+    """Return an edit and those that belong to it, or to which it belongs, if they stand."""
+    root = edits[number - 1].details.get("with")
+    made = edits[number - 1].made
+    if root is not None:
+        made = next((e.made for e in edits if root in e.made), (str(root),))
+    return [
+        n
+        for n in up
+        if up[n]
+        and (n == number or edits[n - 1].details.get("with") in made
+             or (bool(made) and edits[n - 1].made == made))
+    ]  # fmt: skip
 
 
 def read_edits(path: Path, check: Callable[[list[Edit]], object] | None = None) -> list[Edit]:

@@ -343,9 +343,9 @@ class Lexicon:
 
         return add(self, phrase, **options)
 
-    def undo(self, *numbers: int, author: str | None = None) -> list[int]:
-        """Take back edits by their numbers in the ledger, by default the latest one."""
-        return editing.take_back(self, "undo", numbers, author=author)
+    def undo(self, *numbers: int, count: int = 1, author: str | None = None) -> list[int]:
+        """Take back edits by their numbers in the ledger, by default the latest `count`."""
+        return editing.take_back(self, "undo", numbers, count=count, author=author)
 
     def redo(self, *numbers: int, author: str | None = None) -> list[int]:
         """Put back edits that were undone, by default those of the latest undo."""

@@ -257,6 +257,8 @@ class _Application:
         details = edit.details
         if isinstance(members, list):
             details = details | {"members": [self._found(m, names) for m in members]}
+        if "with" in details:
+            details = details | {"with": self.here.get(str(details["with"]), details["with"])}
         rule = details.get("rule", {})
         if not self.same and isinstance(rule, dict) and rule.get("source") == "vectors":
             raise InputError("it was added from the vectors of other rows; add it again here")
@@ -288,12 +290,16 @@ class _Application:
     def _against(self, edit: Edit) -> str:
         """Say which edit of this lexicon one of the patch overrules."""
         for own in reversed(self.own):
-            if own.concept != edit.concept or _key(own) == _key(edit):
+            if own.concept != edit.concept:
                 continue
-            if edit.action in _SETTING and own.action == edit.action and own.value != edit.value:
+            if edit.action in _SETTING and own.action == edit.action:
+                if own.value == edit.value:
+                    return ""
                 return (
                     f"{edit.concept} has {edit.action} '{own.value}' here and '{edit.value}' there"
                 )
+            if own.action == edit.action:
+                return ""
             if own.action == _OPPOSITE.get(edit.action):
                 return f"{edit.concept} has {own.action} here and {edit.action} there"
         return ""

@@ -228,11 +228,13 @@ class Follower:
         names = details.get("names", [None] * len(made))
         if not isinstance(members, list) or not isinstance(names, list):
             raise InputError("its members or names are damaged")
-        least = {"merge": 2, "split": 1, "add": 0}[edit.action]
-        if len(set(members)) < max(least, len(members)) or len(names) != len(made) or not made:
-            raise InputError(f"'{edit.action}' of {listed(map(str, members)) or 'nothing'}")
         if (len(made) < 2) if edit.action == "split" else (len(made) != 1):
             raise InputError(f"'{edit.action}' cannot make {len(made)} concepts")
+        if len(names) != len(made) or not all(isinstance(n, str | None) for n in names):
+            raise InputError(f"{len(names)} names do not fit {len(made)} concepts")
+        least = {"merge": 2, "split": 1, "add": 0}[edit.action]
+        if len(members) < least or len(set(map(str, members))) < len(members):
+            raise InputError(f"'{edit.action}' of {listed(map(str, members)) or 'no concepts'}")
         for name in made:
             if name in self.place or name in self.out.concepts:
                 raise InputError(f"concept {name} exists already")
@@ -385,8 +387,8 @@ def edited_table(base: pl.DataFrame, replayed: Replayed) -> pl.DataFrame:
 
 def _edited(concept: Concept, row: dict[str, Any]) -> dict[str, Any]:
     if concept.became:
-        row["status"] = {1: "merged"}.get(len(concept.became), "split")
-    if concept.name != row["name"]:
+        _ended(concept, row)
+    elif concept.name != row["name"]:
         row |= dict.fromkeys((key for key in (*MEASURED, "name_kind") if key in row), None)
         if row.get("status") in ("unnamed", "rare"):
             row["status"] = "named"
@@ -400,8 +402,16 @@ def _made(concept: Concept, schema: pl.Schema) -> dict[str, Any]:
     row["id"] = concept.id
     row["status"] = "named" if concept.name is not None else "unnamed"
     if concept.became:
-        row["status"] = {1: "merged"}.get(len(concept.became), "split")
+        _ended(concept, row)
     return _shared(concept, row)
+
+
+def _ended(concept: Concept, row: dict[str, Any]) -> None:
+    """Say of a concept that became others what it is now: never active, never measured."""
+    row |= dict.fromkeys((key for key in MEASURED if key in row), None)
+    row["status"] = {1: "merged"}.get(len(concept.became), "split")
+    if "prevalence" in row:
+        row["prevalence"] = 0.0
 
 
 def _shared(concept: Concept, row: dict[str, Any]) -> dict[str, Any]:
@@ -411,7 +421,7 @@ def _shared(concept: Concept, row: dict[str, Any]) -> dict[str, Any]:
                 row[key] *= concept.weight
     keys = ("name", "description", "tags", "comments", "muted", "pinned", "weight", "made_by")
     row |= {key: getattr(concept, key) for key in (*keys, "made_from", "became")}
-    if concept.scores is not None:
+    if concept.scores is not None and not concept.became:
         row |= {key: concept.scores.get(key) for key in MEASURED if key in row}
         if "name_kind" in row and concept.scores.get("name_kind") is not None:
             row["name_kind"] = concept.scores["name_kind"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -151,7 +151,10 @@ class View:
         if not alive or "prevalence" not in table.columns:
             return table
         index = [c.latent for c in alive]
-        rows = [self._described(c.latent, c.muted) for c in alive]
+        # The table tells of a muted concept what it would be if it were heard.
+        heard = [Edit("unmute", c.id) for c in alive if c.muted]
+        view = replace(self, edits=(*self.edits, *heard)) if heard else self
+        rows = [view._described(c.latent) for c in alive]
         columns = {}
         for name in rows[0]:
             values = table[name].to_list()
@@ -166,7 +169,7 @@ class View:
         rows = np.searchsorted(self.codes.indptr, hits, side="right") - 1
         return rows, self.codes.values[hits]
 
-    def _described(self, latent: int, muted: bool) -> dict[str, Any]:
+    def _described(self, latent: int) -> dict[str, Any]:
         """Count and exemplify a made concept; examples come from *name* rows, as everywhere."""
         rows, values = self.column(latent)
         row: dict[str, Any] = {"prevalence": len(rows) / max(1, len(self.codes))}
