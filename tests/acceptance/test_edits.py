@@ -1,4 +1,4 @@
-"""Edits on real texts: parts of a split mean more than the whole, added concepts find their rows."""
+"""Edits of real texts: parts of a split mean more than the whole, additions find their rows."""
 
 import csv
 import dataclasses

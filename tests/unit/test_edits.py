@@ -280,7 +280,7 @@ steps = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 10_000)), min_size=
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps)
 def test_any_edits_replay_alike_everywhere(learned: Lexicon, x: np.ndarray, done) -> None:
@@ -382,7 +382,7 @@ def test_find_goes_by_new_names_and_concepts(lex: Lexicon) -> None:
 
 
 def test_a_new_name_has_no_trust_until_it_is_measured(lex: Lexicon, x: np.ndarray) -> None:
-    named = lex.concepts.filter(pl.col("trust") > 0.9).row(0, named=True)
+    named = lex.concepts.sort("trust", descending=True, nulls_last=True).row(0, named=True)
     id = named["id"]
     lex.edit("rename", id, "zebra crossing")
     assert lex.concepts.filter(id=id)["trust"].to_list() == [None]
@@ -578,6 +578,13 @@ def test_two_openings_of_a_folder_keep_each_others_edits(lex: Lexicon) -> None:
     assert load("a.lexicon").edits == two.edits
 
 
+def test_saving_over_its_own_folder_keeps_what_others_edited(lex: Lexicon) -> None:
+    lex.save("a.lexicon")
+    load("a.lexicon").edit("rename", "c0", "theirs")
+    lex.save("a.lexicon", overwrite=True)
+    assert load("a.lexicon").concepts["name"][0] == "theirs"
+
+
 def test_processes_that_edit_at_once_lose_nothing(lex: Lexicon) -> None:
     lex.save("a.lexicon")
     script = (
@@ -591,13 +598,13 @@ def test_processes_that_edit_at_once_lose_nothing(lex: Lexicon) -> None:
     def run(number: int) -> int:
         return subprocess.run([sys.executable, "-c", script, str(number)], check=False).returncode
 
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(run, (2, 4, 6))) == [0, 0, 0]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, (2, 4))) == [0, 0]
     back = load("a.lexicon")
     said = back.concepts["comments"][0].to_list()
-    assert sorted(said) == sorted(f"{who} {i}" for who in (2, 4, 6) for i in range(10))
+    assert sorted(said) == sorted(f"{who} {i}" for who in (2, 4) for i in range(10))
     assert [c for c in said if c.startswith("4")] == [f"4 {i}" for i in range(10)]
-    assert sorted(back.concepts["id"][M:]) == ["e1", "e2", "e3"]
+    assert sorted(back.concepts["id"][M:]) == ["e1", "e2"]
 
 
 def test_a_kill_in_the_middle_leaves_a_whole_ledger(lex: Lexicon) -> None:
@@ -679,7 +686,7 @@ def test_a_patch_goes_by_names_to_another_lexicon(lex: Lexicon, x: np.ndarray) -
     assert fingerprint(other) != fingerprint(lex)
     shared = sorted(set(lex.concepts["name"].drop_nulls()) & set(other.concepts["name"]))
     assert len(shared) >= 2
-    strange = next(n for n in lex.concepts["name"].drop_nulls() if n not in shared)
+    strange = lex.concepts.filter(pl.col("name").is_null())["id"][0]
     lex.edit("tag", shared[0], "yes")
     made = lex.merge(shared[:2], name="together")
     lex.edit("weight", made, 2)

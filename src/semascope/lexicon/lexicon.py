@@ -17,6 +17,7 @@ from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon import editing
 from semascope.lexicon.ledger import Edit
+from semascope.lexicon.summary import best, lines_of
 from semascope.lexicon.view import View
 
 if TYPE_CHECKING:
@@ -353,8 +354,14 @@ class Lexicon:
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the lexicon as a folder; it appears whole or not at all."""
-        from semascope.lexicon.folder import write_lexicon
+        from semascope.lexicon.folder import EDITS, write_lexicon
+        from semascope.lexicon.ledger import read_edits
 
+        if overwrite and self.path is not None and Path(path).resolve() == self.path.resolve():
+            there = read_edits(self.path / EDITS)
+            if there[: len(self.edits)] == self.edits:
+                # What others have edited in this folder since it was opened stays.
+                self.edits = there
         write_lexicon(self, Path(path), overwrite=overwrite)
         self.path = Path(path)
 
@@ -379,38 +386,13 @@ class Lexicon:
             raise InputError(f"row {i} is outside 0..{len(self.codes) - 1}")
         return int(i) % len(self.codes)
 
-    def _best(self, most: int) -> pl.DataFrame:
-        columns = ["id", "name", "trust", "trust_low", "trust_high", "trust_null", "prevalence"]
-        table = self.concepts.filter(pl.col("became").list.len() == 0)
-        # Names that people gave lead: nobody looks longer for what they have just named.
-        before = pl.Series("before", [*self.base["name"], *[None] * len(self.view.made_atoms)])
-        given = (
-            self.concepts["name"].ne_missing(before).filter(self.concepts["became"].list.len() == 0)
-        )
-        table = table.with_columns(given.alias("given"))
-        table = table.filter(pl.col("trust").is_not_null() | pl.col("given"))
-        order = table.sort("given", "trust", "id", descending=[True, True, False], nulls_last=True)
-        return order.select(columns).head(most)
-
     def __repr__(self) -> str:
-        n, m = self.codes.shape
-        named = int((self.concepts["status"] == "named").sum())
-        fvu = self.info["metrics"].get("fvu", {}).get("value", float("nan"))
-        m -= int((self.concepts["became"].list.len() > 0).sum())
-        head = f"Lexicon of {m} concepts ({named} named) on {n:,} items, held-out FVU {fvu:.3f}"
-        lines = []
-        for row in self._best(8).iter_rows(named=True):
-            trust = "not measured     "
-            if row["trust"] is not None:
-                low, high = row["trust_low"], row["trust_high"]
-                trust = f"{row['trust']:.2f} [{low:.2f}, {high:.2f}]"
-            lines.append(f"  {row['id']:<6} {trust}  {row['name']}")
-        return "\n".join([head, *lines])
+        return "\n".join(lines_of(self, 8))
 
     def _repr_html_(self) -> str:
         with pl.Config(tbl_rows=20, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
-            table = self._best(20)._repr_html_()
-        return f"<p>{self.__repr__().splitlines()[0]}</p>{table}"
+            table = best(self, 20)._repr_html_()
+        return f"<p>{lines_of(self, 0)[0]}</p>{table}"
 
 
 def _texts_in(x: Any) -> list[str] | None:

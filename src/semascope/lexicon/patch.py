@@ -215,7 +215,10 @@ class _Application:
         self.here: dict[str, str] = {}
         self.out = Patched()
         stand = [edit for _, edit in standing(before)]
-        self.known: dict[str, Edit] = {_key(edit): edit for edit in stand}
+        # The same edit may stand more than once; each is known once.
+        self.known: dict[str, list[Edit]] = {}
+        for edit in stand:
+            self.known.setdefault(_key(edit), []).append(edit)
         self.own = stand
         self.follower = Follower(lexicon.base, lexicon.dictionary.n_dimensions)
         for number, edit in standing(before):
@@ -228,10 +231,10 @@ class _Application:
             except InputError as err:
                 self.out.conflicts.append(f"edit {number} of the patch ({edit.action}): {err}")
                 continue
-            twin = self.known.get(_key(mine))
-            if twin is not None:
+            twins = self.known.get(_key(mine))
+            if twins:
                 self.out.known += 1
-                self._note(edit.made, twin.made)
+                self._note(edit.made, twins.pop(0).made)
                 continue
             self._note(edit.made, mine.made)
             against = self._against(mine)

@@ -15,10 +15,11 @@ import polars as pl
 from semascope.core import Codes
 from semascope.discover import Dictionary
 from semascope.lexicon.concepts import BANDS, BINS
+from semascope.lexicon.edited import edited_table
 from semascope.lexicon.ledger import Edit, json_line, standing
 from semascope.lexicon.overlay import BLOCK, Overlay
 from semascope.lexicon.relevance import unit
-from semascope.lexicon.replay import edited_table, replay_edits
+from semascope.lexicon.replay import replay_edits
 from semascope.lexicon.rows import split_rows
 
 Floats = npt.NDArray[np.float32]
