@@ -13,7 +13,7 @@ from semascope.lexicon.editing import _named, fresh_ids, record
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.relevance import unit
 from semascope.lexicon.rows import split_rows
-from semascope.lexicon.rules import (
+from semascope.lexicon.checks import (
     Column,
     Rule,
     Source,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from semascope.core import Codes, InputError
 from semascope.discover import Dictionary
-from semascope.lexicon.rules import (
+from semascope.lexicon.checks import (
     Column,
     Floats,
     Rule,

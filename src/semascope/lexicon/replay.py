@@ -13,7 +13,7 @@ from semascope.lexicon.concepts import MEASURED
 from semascope.lexicon.ledger import Edit, check_action, standing
 from semascope.lexicon.overlay import Step
 from semascope.lexicon.packed import unpack
-from semascope.lexicon.rules import Rule
+from semascope.lexicon.checks import Rule
 
 
 @dataclass

@@ -12,7 +12,7 @@ from semascope.core import InputError, generator, listed
 from semascope.lexicon.editing import _named, _require_heard, concept_of, fresh_ids, record
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.packed import pack
-from semascope.lexicon.rules import Rule, reconstructed_scores
+from semascope.lexicon.checks import Rule, reconstructed_scores
 from semascope.lexicon.stored import Reconstructed
 
 if TYPE_CHECKING:

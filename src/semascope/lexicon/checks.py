@@ -34,7 +34,7 @@ class Rule:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.lexicon.rules import Rule
+    >>> from semascope.lexicon.checks import Rule
     >>> rule = Rule(np.ones((1, 2), "f4"), np.zeros(1, "f4"))
     >>> Rule.of(rule.as_dict()).weights.tolist()
     [[1.0, 1.0]]
@@ -79,7 +79,7 @@ def above_zero(scores: npt.NDArray[np.float64]) -> Column:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.lexicon.rules import above_zero
+    >>> from semascope.lexicon.checks import above_zero
     >>> above_zero(np.array([-1.0, 2.0]))[0].tolist()
     [1]
     """
@@ -100,7 +100,7 @@ def reconstructed_scores(
     --------
     >>> import numpy as np
     >>> from semascope.discover import Dictionary
-    >>> from semascope.lexicon.rules import Rule, reconstructed_scores
+    >>> from semascope.lexicon.checks import Rule, reconstructed_scores
     >>> eye, zero = np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
     >>> dictionary = Dictionary(eye, zero, eye, zero, n_active=1)
     >>> rule = Rule(np.array([[1.0, 2.0]], "f4"), np.ones(1, "f4"))
@@ -125,7 +125,7 @@ def vector_scores(rule: Rule, vectors: Any) -> npt.NDArray[np.float64]:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.lexicon.rules import Rule, vector_scores
+    >>> from semascope.lexicon.checks import Rule, vector_scores
     >>> rule = Rule(np.ones((1, 2), "f4"), np.zeros(1, "f4"), "vectors")
     >>> vector_scores(rule, [[1.0, 2.0]]).tolist()
     [[3.0]]
