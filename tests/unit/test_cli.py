@@ -22,7 +22,10 @@ from semascope.core import ArtifactError, Codes, CodeStore
 from semascope.kernels.native import chosen
 from semascope.vectors import VectorStore
 
-COMMANDS = ("learn", "name", "show", "encode", "find", "demo", "doctor", "version")
+COMMANDS = (
+    *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "demo", "doctor"),
+    "version",
+)
 SENTENCES = {
     "train": ("the train to {} was late", "my seat on the train to {} was taken"),
     "tea": ("a cup of warm tea in {}", "the tea we drank in {} was green"),

@@ -88,10 +88,10 @@ def encode(
         if out.suffix == SUFFIX:
             _fill(opened, out, source, resume=resume, overwrite=overwrite, progress=not quiet)
             return
-        if out.suffix == ".safetensors" and not opened.concepts["muted"].any():
+        if out.suffix == ".safetensors":
             # Vectors may be larger than memory; their codes are written as they come.
-            parts = (codes for _, codes in opened.dictionary.encode_blocks(source))
-            _done(write_codes(out, parts, opened.dictionary.n_components), out)
+            parts = (codes for _, codes in opened.encode_blocks(source))
+            _done(write_codes(out, parts, len(opened.concepts)), out)
             return
         codes = opened.encode(source)
     elif items is not None:

@@ -52,7 +52,11 @@ _PLAIN = (
     "name_kind",
     "muted",
     "pinned",
+    "weight",
+    "description",
+    "made_by",
 )
+_LISTS = ("tags", "comments", "made_from", "became")
 
 
 @app.command()
@@ -61,6 +65,10 @@ def show(
     concept: Annotated[str | None, typer.Option(help="One concept in full: id or name.")] = None,
     sort: Annotated[str, typer.Option(help=f"Sort by: {', '.join(SORTS)}.")] = "trust",
     most: Annotated[int, typer.Option(help="Rows of the table; 0 shows all.")] = 30,
+    tag: Annotated[str | None, typer.Option(help="Only concepts with this tag.")] = None,
+    became: Annotated[
+        bool, typer.Option("--became", help="Also concepts that were merged or split.")
+    ] = False,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Show the concepts of a lexicon, or one of them in full."""
@@ -81,9 +89,17 @@ def show(
             raise InputError("one concept prints as table, json or md; csv is for the whole table")
         return
     falling = sort not in {"name", "id"}
-    table = opened.concepts.with_row_index("latent").sort(
-        "pinned", sort, "latent", descending=[True, falling, False], nulls_last=True
+    table = opened.concepts
+    if tag is not None:
+        tags = table["tags"].explode().drop_nulls().unique().to_list()
+        if tag not in tags:
+            raise InputError(f"no concept has the tag '{tag}'{did_you_mean(tag, tags)}")
+    table = table.with_row_index("latent").filter(
+        (pl.col("became").list.len() == 0) | became,
+        pl.col("tags").list.contains(tag) if tag is not None else True,
     )
+    hidden = len(table)
+    table = table.sort("pinned", sort, "latent", descending=[True, falling, False], nulls_last=True)
     table = table.head(most) if most > 0 and format is Format.table else table
     plain = table.select(_PLAIN)
     if format is Format.json:
@@ -93,7 +109,7 @@ def show(
     elif format is Format.md:
         typer.echo(_markdown(plain))
     else:
-        _print_table(opened, table)
+        _print_table(opened, table, hidden - len(table))
 
 
 def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:
@@ -113,7 +129,7 @@ def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:
 
     row = lexicon.concepts.row(latent, named=True)
     details = {key: row[key] for key in _PLAIN}
-    details |= {key: row[key] for key in ("alternatives", "evidence", "histogram")}
+    details |= {key: row[key] for key in ("alternatives", "evidence", "histogram", *_LISTS)}
     details["label"] = lexicon.label(latent)
     details["top"] = texts_of(lexicon, row["top"], 200)
     details["bands"] = [texts_of(lexicon, band, 200) for band in row["bands"]]
@@ -124,12 +140,11 @@ def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:
     return details
 
 
-def _print_table(lexicon: Lexicon, table: pl.DataFrame) -> None:
+def _print_table(lexicon: Lexicon, table: pl.DataFrame, hidden: int) -> None:
     from semascope.cli.tables import concept_table, summary
 
     console = Console()
     console.print(concept_table(lexicon, table, examples=1))
-    hidden = len(lexicon.concepts) - len(table)
     if hidden:
         console.print(f"\n… and {hidden} more (all with --most 0)", style="dim")
     console.print()
@@ -144,6 +159,8 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
     console.print(Text(f"{d['id']}  {d['label']}", style="bold"))
     if d["alternatives"]:
         console.print(Text("also      " + " · ".join(d["alternatives"])))
+    for said in _edited(d):
+        console.print(Text(said))
     row = lexicon.concepts.row(lexicon.row_of(d["id"]), named=True)
     line = Text("trust     ").append_text(trust_text(row))
     if d["trust"] is not None:
@@ -153,7 +170,7 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
             style="dim",
         )
     console.print(line)
-    console.print(Text(f"rows      {100 * d['prevalence']:.2f} % of {len(lexicon.codes):,}"))
+    console.print(Text(f"rows      {100 * (d['prevalence'] or 0):.2f} % of {len(lexicon.codes):,}"))
     console.print(
         Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"]))
     )
@@ -165,6 +182,21 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
     _section(console, "near misses (not active)", d["near_misses"])
     _section(console, "most similar", [f"{s['id']}  {s['name']}" for s in d["similar"]])
     _section(console, "most often together", [f"{s['id']}  {s['name']}" for s in d["coactive"]])
+
+
+def _edited(d: dict[str, Any]) -> list[str]:
+    """Say what people made of a concept."""
+    lines = [d["description"]] if d["description"] else []
+    if d["tags"]:
+        lines.append(f"tags      {', '.join(d['tags'])}")
+    if d["weight"] != 1:
+        lines.append(f"weight    {d['weight']:g}")
+    if d["made_by"]:
+        made = {"merge": "merged from", "split": "a part of", "add": "added"}[d["made_by"]]
+        lines.append(f"made      {made} {', '.join(d['made_from'])}".rstrip())
+    if d["became"]:
+        lines.append(f"became    {', '.join(d['became'])}")
+    return [*lines, *(f"comment   {text}" for text in d["comments"])]
 
 
 def _section(console: Console, title: str, lines: list[str]) -> None:

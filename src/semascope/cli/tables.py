@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from semascope.lexicon import Lexicon
+from semascope.lexicon import Lexicon, standing
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -38,7 +38,7 @@ def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Tab
             _name(row),
             trust_text(row),
             "" if row["trust_null"] is None else f"{row['trust_null']:.2f}",
-            f"{100 * row['prevalence']:.1f} %",
+            f"{100 * (row['prevalence'] or 0):.1f} %",
         ]
         if examples:
             cells.append("\n".join(f"• {t}" for t in texts_of(lexicon, row["top"][:examples], 90)))
@@ -148,8 +148,10 @@ def summary(lexicon: Lexicon) -> list[str]:
     'summary'
     """
     metrics = lexicon.info["metrics"]
-    n, m = lexicon.codes.shape
-    counts = {s: int(metrics[s]["value"]) for s in ("named", "unnamed", "rare", "dead")}
+    n = len(lexicon.base_codes)
+    table = lexicon.concepts.filter(pl.col("became").list.len() == 0)
+    m = len(table)
+    counts = {s: int((table["status"] == s).sum()) for s in ("named", "unnamed", "rare", "dead")}
     lines = [
         f"{m} concepts in {n:,} items: "
         + ", ".join(f"{count} {status}" for status, count in counts.items())
@@ -168,6 +170,9 @@ def summary(lexicon: Lexicon) -> list[str]:
             if other is not None:
                 text += f"; {kind} {other['value']:.3f} ({100 * share['value']:.0f} % named)"
         lines.append(text)
+    edits = standing(lexicon.edits)
+    if edits:
+        lines.append(f"{len(edits)} edits since then change concepts, not these measures")
     if lexicon.info["skipped"]:
         left = ", ".join(f"{count} {reason}" for reason, count in lexicon.info["skipped"].items())
         lines.append(f"left out: {left}")

@@ -11,13 +11,22 @@ from semascope.core.files import plain_os_errors
 
 
 @contextmanager
-def held(path: Path, taken: str) -> Iterator[None]:
+def held(path: Path, taken: str, *, wait: float = 0) -> Iterator[None]:
     """Hold the lock file `path`, which the system lets go of if this process dies.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file.
+    taken : str
+        What to say if another process holds it.
+    wait : float, default 0
+        Seconds to wait for the other process.
 
     Raises
     ------
     ArtifactError
-        With the message `taken`, at once, if another process holds it.
+        With the message `taken` if another process holds it for longer than that.
 
     Examples
     --------
@@ -32,7 +41,7 @@ def held(path: Path, taken: str) -> Iterator[None]:
     lock = FileLock(path)
     with plain_os_errors(path):
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait, poll_interval=0.02)
         except Timeout as err:
             raise ArtifactError(taken) from err
     try:

@@ -114,7 +114,8 @@ def encode_rows(
     overwrite: bool = False,
     progress: bool = False,
     made_from: dict[str, Any] | None = None,
-    change: Callable[[Codes], Codes] = lambda codes: codes,
+    change: Callable[[Codes, Float32Array], Codes] = lambda codes, vectors: codes,
+    n_components: int | None = None,
 ) -> CodeStore:
     """Write the codes of rows into a folder; see `Dictionary.encode_to`.
 
@@ -125,7 +126,9 @@ def encode_rows(
     made_from : dict, optional
         What else decides the codes, as JSON data: compared when the work is gone on with.
     change : callable
-        Applied to the codes of each block.
+        Applied to the codes and the vectors of each block.
+    n_components : int, optional
+        Latents of the codes that `change` returns, if it adds some.
 
     Examples
     --------
@@ -152,7 +155,8 @@ def encode_rows(
         "shard_rows": size,
         **(made_from or {}),
     }
-    plan = CodeState((n, dictionary.n_components), facts)
+    m = dictionary.n_components if n_components is None else n_components
+    plan = CodeState((n, m), facts)
     with claimed(path, plan, resume=resume, overwrite=overwrite) as state:
         _require_same_rows(path, state, rows, coder.rows, progress)
         left = n - state.rows
@@ -160,14 +164,15 @@ def encode_rows(
 
             def codes(part: _Part) -> Iterator[Codes]:
                 for content in part:
-                    some = change(coder(rows.vectors(content)))
+                    vectors = rows.vectors(content)
+                    some = change(coder(vectors), vectors)
                     yield some
                     bar.advance(len(some))
 
             for start in range(state.rows, n, size):
                 part = _Part(rows, start, min(n, start + size), coder.rows)
                 file = path / shard_name(len(state.shards))
-                written = write_codes(file, codes(part), dictionary.n_components)
+                written = write_codes(file, codes(part), m)
                 shard = CodeShard(len(written), written.nnz, part.crc32, ShardFile.of(file))
                 state = with_shard(state, shard)
                 write_state(path, state)

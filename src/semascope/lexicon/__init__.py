@@ -1,19 +1,28 @@
 """The artifact that people save, share and open: dictionary, concepts, provenance, edits."""
 
+from semascope.lexicon.adding import add
 from semascope.lexicon.by_rule import ByRule, check_rule, holds
 from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_combined
-from semascope.lexicon.concepts import SCHEMA, describe_latents
+from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latents
+from semascope.lexicon.edited import replay
+from semascope.lexicon.editing import merge, record
 from semascope.lexicon.folder import load, write_lexicon
-from semascope.lexicon.ledger import Edit, check_edit, replay
+from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
+from semascope.lexicon.patch import Patched, apply_patch, export_edits, fingerprint
 from semascope.lexicon.patterns import ByPattern, Events, parse_pattern, write_pattern
 from semascope.lexicon.relevance import ByEncoder, ByValue, ByWords, Relevance, unit, words
 from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
 from semascope.lexicon.rules import Clause, Junction, Negation, Rule, clauses, parse_rule
+from semascope.lexicon.splitting import split
+from semascope.lexicon.stored import Embedded, Reconstructed, stored_vectors
 
 __all__ = [
+    "ACTIONS",
+    "EDITED",
     "JOINS",
+    "MEASURED",
     "SCHEMA",
     "SCHEMA_VERSION",
     "ByEncoder",
@@ -25,29 +34,41 @@ __all__ = [
     "Combined",
     "Contrast",
     "Edit",
+    "Embedded",
     "Events",
     "Join",
     "Junction",
     "Lexicon",
     "Matching",
     "Negation",
+    "Patched",
+    "Reconstructed",
     "Relevance",
     "Rows",
     "Rule",
+    "add",
+    "apply_patch",
     "check_edit",
     "check_rule",
     "clauses",
     "contrasts",
     "describe_latents",
+    "export_edits",
+    "fingerprint",
     "holds",
     "join_names",
     "load",
     "match_concepts",
+    "merge",
     "parse_pattern",
     "parse_rule",
+    "record",
     "replay",
+    "split",
     "split_combined",
     "split_rows",
+    "standing",
+    "stored_vectors",
     "unit",
     "words",
     "write_lexicon",

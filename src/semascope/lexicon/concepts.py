@@ -45,6 +45,29 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "pinned": pl.Boolean,
 }
 
+# Columns of the table of concepts that people's edits bring, beside those of `SCHEMA`.
+EDITED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "description": pl.String,
+    "tags": pl.List(pl.String),
+    "comments": pl.List(pl.String),
+    "weight": pl.Float64,
+    "made_by": pl.String,
+    "made_from": pl.List(pl.String),
+    "became": pl.List(pl.String),
+}
+# What was measured of a concept under its name, and does not hold for another name.
+MEASURED = (
+    "trust",
+    "trust_low",
+    "trust_high",
+    "trust_null",
+    "trust_null_high",
+    "balanced_accuracy",
+    "n_active",
+    "n_inactive",
+    "held_in",
+)
+
 
 def describe_latents(
     codes: Codes, atoms: npt.NDArray[np.float32], drawn: Sequence[Contrast], ids: Sequence[str]

@@ -26,6 +26,7 @@ from semascope.discover import Dictionary
 from semascope.lexicon.card import card
 from semascope.lexicon.ledger import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
+from semascope.lexicon.replay import replay_edits
 
 INFO, DICTIONARY, CONCEPTS = "lexicon.json", "dictionary.safetensors", "concepts.parquet"
 CODES, ITEMS, SPLITS = "codes.safetensors", "items.parquet", "splits.safetensors"
@@ -78,15 +79,18 @@ def load(path: str | Path, *, verify: bool = True) -> Lexicon:
         )
     verify_checksums(path, only=None if verify else set())
     base = pl.read_parquet(path / CONCEPTS)
+    dictionary = Dictionary.load(path / DICTIONARY)
     return Lexicon(
-        dictionary=Dictionary.load(path / DICTIONARY),
+        dictionary=dictionary,
         base=base,
-        codes=Codes.load(path / CODES),
+        base_codes=Codes.load(path / CODES),
         items=pl.read_parquet(path / ITEMS),
         splits=np.asarray(load_tensors(path / SPLITS)[0]["splits"]),
         name_vectors=np.asarray(load_tensors(path / NAMES)[0]["vectors"]),
         info=info,
-        edits=read_edits(path / EDITS, base["id"].to_list()),
+        edits=read_edits(
+            path / EDITS, lambda edits: replay_edits(base, edits, dictionary.n_dimensions)
+        ),
         path=path,
     )
 
@@ -110,7 +114,7 @@ def write_lexicon(lexicon: Lexicon, path: Path, *, overwrite: bool = False) -> N
         write_json(folder / INFO, lexicon.info | {"schema": SCHEMA_VERSION})
         lexicon.dictionary.save(folder / DICTIONARY)
         lexicon.base.write_parquet(folder / CONCEPTS)
-        lexicon.codes.save(folder / CODES)
+        lexicon.base_codes.save(folder / CODES)
         lexicon.items.write_parquet(folder / ITEMS)
         save_tensors(folder / SPLITS, {"splits": lexicon.splits})
         save_tensors(folder / NAMES, {"vectors": lexicon.name_vectors})

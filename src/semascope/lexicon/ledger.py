@@ -1,32 +1,65 @@
-"""People's edits of a lexicon: an undoable list of small records, replayed on load."""
+"""People's edits of a lexicon: an append-only list of small records, one JSON line each.
+
+Nothing is ever taken out of the ledger: ``undo`` and ``redo`` are records too, and say which others
+stand. What stands is replayed in the order in which it was first done; see `replay`.
+"""
 
 from __future__ import annotations
 
+import getpass
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+from semascope.core import ArtifactError, InputError, did_you_mean, held, write_atomic
 
-from semascope.core import ArtifactError, InputError, did_you_mean, write_atomic
+LOCK = ".edits.lock"
+# Seconds that an edit waits for another process to finish its own.
+PATIENCE = 60.0
 
-ACTIONS = ("rename", "mute", "unmute", "pin", "unpin", "undo")
+# What each action on one concept needs as its value.
+ON_ONE = {
+    "rename": "a name",
+    "describe": "a description",
+    "comment": "a comment",
+    "tag": "a tag",
+    "untag": "a tag",
+    "weight": "a number",
+    "mute": None,
+    "unmute": None,
+    "pin": None,
+    "unpin": None,
+}
+MAKING = ("merge", "split", "add")
+TAKING_BACK = ("undo", "redo")
+ACTIONS = (*ON_ONE, *MAKING, *TAKING_BACK, "measure")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit: what was done to which concept.
+    """One record of the ledger: what was done to which concept, when and by whom.
 
     Parameters
     ----------
     action : str
-        One of ``rename``, ``mute``, ``unmute``, ``pin``, ``unpin``, ``undo``.
+        One of ``ACTIONS``.
     concept : str
-        Concept id; empty for ``undo``.
+        Concept id; empty for ``merge``, ``add``, ``undo`` and ``redo``.
     value : str
-        The new name, for ``rename``.
+        The name, description, comment, tag, weight or phrase.
+    time, author : str
+        UTC in ISO 8601, and who; empty in ledgers of old.
+    made : tuple of str
+        Ids of the concepts that the edit made.
+    details : dict
+        What replay needs: members of a merge, the rule of a split or of an added concept, the
+        numbers of the edits that ``undo`` takes back, the scores of ``measure``. An edit ``with``
+        a concept belongs to the edit that made it, and is taken back with it.
 
     Examples
     --------
@@ -38,45 +71,66 @@ class Edit:
     action: str
     concept: str = ""
     value: str = ""
+    time: str = ""
+    author: str = ""
+    made: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, without what is empty."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in found.items() if v}
+
+    @classmethod
+    def of(cls, plain: Any) -> Edit:
+        """Read a record from plain data; raise `InputError` if it is none."""
+        known = {f.name: f.type for f in fields(cls)}
+        if not isinstance(plain, dict) or not isinstance(plain.get("action"), str):
+            raise InputError("it names no action")
+        for key, value in plain.items():
+            if key not in known:
+                raise InputError(f"unknown entry '{key}'")
+            kind = {"made": list, "details": dict}.get(key, str)
+            if not isinstance(value, kind):
+                raise InputError(f"'{key}' is no {kind.__name__}")
+        made = plain.get("made", [])
+        if not all(isinstance(name, str) for name in made):
+            raise InputError("'made' is no list of ids")
+        return cls(**(plain | {"made": tuple(made)}))
 
 
-def replay(concepts: pl.DataFrame, edits: Sequence[Edit]) -> pl.DataFrame:
-    """Apply edits in order to a table of concepts; ``undo`` takes back the latest edit before it.
+def now() -> str:
+    """Return the time as it stands in records: UTC, ISO 8601, whole seconds.
 
     Examples
     --------
-    >>> import polars as pl
-    >>> from semascope.lexicon import Edit, replay
-    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
-    >>> replay(table, [Edit("rename", "c0", "b"), Edit("mute", "c0"), Edit("undo")]).row(0)
-    ('c0', 'b', False, False)
+    >>> from semascope.lexicon.ledger import now
+    >>> now().endswith("+00:00")
+    True
     """
-    standing: list[Edit] = []
-    for edit in edits:
-        if edit.action == "undo":
-            if standing:
-                standing.pop()
-        else:
-            standing.append(edit)
-    names = dict(zip(concepts["id"], concepts["name"], strict=True))
-    muted = dict(zip(concepts["id"], concepts["muted"], strict=True))
-    pinned = dict(zip(concepts["id"], concepts["pinned"], strict=True))
-    for edit in standing:
-        if edit.action == "rename":
-            names[edit.concept] = edit.value
-        elif edit.action in {"mute", "unmute"}:
-            muted[edit.concept] = edit.action == "mute"
-        else:
-            pinned[edit.concept] = edit.action == "pin"
-    return concepts.with_columns(
-        pl.Series("name", [names[i] for i in concepts["id"]], dtype=pl.String),
-        pl.Series("muted", [muted[i] for i in concepts["id"]], dtype=pl.Boolean),
-        pl.Series("pinned", [pinned[i] for i in concepts["id"]], dtype=pl.Boolean),
-    )
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def default_author() -> str:
+    """Return ``$SEMASCOPE_AUTHOR``, or else the system's name of the user.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.ledger import default_author
+    >>> default_author() != ""
+    True
+    """
+    named = os.environ.get("SEMASCOPE_AUTHOR", "").strip()
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user id that the system has no name for
+        return "unknown"
 
 
 def check_edit(edit: Edit, ids: Sequence[str]) -> Edit:
-    """Return the edit, or raise `InputError` if its action or concept does not exist.
+    """Return the edit, or raise `InputError` if its action, concept or value cannot be.
 
     Examples
     --------
@@ -84,20 +138,160 @@ def check_edit(edit: Edit, ids: Sequence[str]) -> Edit:
     >>> check_edit(Edit("mute", "c0"), ["c0"]).action
     'mute'
     """
-    if edit.action not in ACTIONS:
-        raise InputError(
-            f"no edit '{edit.action}'; edits: {', '.join(ACTIONS)}"
-            f"{did_you_mean(edit.action, ACTIONS)}"
-        )
-    if edit.action != "undo" and edit.concept not in ids:
+    check_action(edit)
+    if edit.concept and edit.concept not in ids:
         raise InputError(f"no concept '{edit.concept}'{did_you_mean(edit.concept, ids)}")
-    if edit.action == "rename" and not edit.value.strip():
-        raise InputError(f"concept {edit.concept} cannot be renamed to an empty name")
     return edit
 
 
-def read_edits(path: Path, ids: Sequence[str] | None = None) -> list[Edit]:
-    """Read the ledger; a missing file is an empty ledger. With `ids`, edits must be of these.
+def check_action(edit: Edit) -> None:
+    """Raise `InputError` if an edit's action does not exist or its value does not fit.
+
+    Examples
+    --------
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.ledger import check_action
+    >>> check_action(Edit("weight", "c0", "heavy"))
+    Traceback (most recent call last):
+    ...
+    semascope.core.errors.InputError: the weight of concept c0 must be a number from 0, got 'heavy'
+    """
+    action, concept, value = edit.action, edit.concept, edit.value
+    if action not in ACTIONS:
+        raise InputError(
+            f"no edit '{action}'; edits: {', '.join(ACTIONS)}{did_you_mean(action, ACTIONS)}"
+        )
+    if not concept and (action in ON_ONE or action in ("split", "measure")):
+        raise InputError(f"'{action}' needs a concept")
+    _check_text(value)
+    if action == "rename" and not value.strip():
+        raise InputError(f"concept {concept} cannot be renamed to an empty name")
+    if action == "weight":
+        try:
+            fits = 0 <= float(value) < math.inf
+        except ValueError:
+            fits = False
+        if not fits:
+            raise InputError(
+                f"the weight of concept {concept} must be a number from 0, got '{value}'"
+            )
+    needs = ON_ONE.get(action)
+    # An empty description takes the description away.
+    if needs is not None and action != "describe" and not value.strip():
+        raise InputError(f"'{action}' of concept {concept} needs {needs}")
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as err:
+        raise InputError(f"{value!r} holds characters that cannot be written as UTF-8") from err
+
+
+def standing(edits: Sequence[Edit]) -> list[tuple[int, Edit]]:
+    """Return the edits that were not taken back, with their numbers from 1, in order.
+
+    Raises
+    ------
+    InputError
+        If ``undo`` names an edit that does not stand, or ``redo`` one that does.
+
+    Examples
+    --------
+    >>> from semascope.lexicon import Edit, standing
+    >>> done = [Edit("mute", "c0"), Edit("pin", "c0"), Edit("undo"), Edit("undo"), Edit("redo")]
+    >>> [(number, edit.action) for number, edit in standing(done)]
+    [(1, 'mute')]
+    """
+    _, up, _ = _walk(edits)
+    return [
+        (number, edit)
+        for number, edit in enumerate(edits, 1)
+        if edit.action == "measure" or up.get(number)
+    ]
+
+
+def numbers_of(edit: Edit, before: Sequence[Edit]) -> list[int]:
+    """Return which edits ``undo`` or ``redo`` means, after those `before` it.
+
+    Without numbers of its own, ``undo`` means the latest edit that stands, and ``redo`` what was
+    last undone. Measurements are no edits and never meant.
+
+    Examples
+    --------
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.ledger import numbers_of
+    >>> numbers_of(Edit("undo"), [Edit("mute", "c0"), Edit("pin", "c0")])
+    [2]
+    """
+    return _targets(edit, *_walk(before))
+
+
+def _walk(edits: Sequence[Edit]) -> tuple[Sequence[Edit], dict[int, bool], list[list[int]]]:
+    """Tell of each edit whether it stands, and which were taken back together, latest last."""
+    up: dict[int, bool] = {}
+    undone: list[list[int]] = []
+    for number, edit in enumerate(edits, 1):
+        if edit.action in TAKING_BACK:
+            try:
+                targets = _targets(edit, edits, up, undone)
+            except InputError as err:
+                raise InputError(f"edit {number}: {err}") from err
+            for target in targets:
+                up[target] = edit.action == "redo"
+            if edit.action == "undo" and targets:
+                undone.append(targets)
+        elif edit.action != "measure":
+            up[number] = True
+    return edits, up, undone
+
+
+def _targets(
+    edit: Edit, edits: Sequence[Edit], up: dict[int, bool], undone: list[list[int]]
+) -> list[int]:
+    asked = edit.details.get("edits")
+    back = edit.action == "redo"
+    if asked is None:
+        if not back:
+            latest = next((number for number in reversed(up) if up[number]), None)
+            return [] if latest is None else _together(latest, edits, up)
+        while undone and any(up[number] for number in undone[-1]):
+            undone.pop()
+        return undone[-1] if undone else []
+    if not isinstance(asked, list) or not all(isinstance(number, int) for number in asked):
+        raise InputError(f"'{edit.action}' names no edits but {asked!r}")
+    for number in asked:
+        if number not in up:
+            raise InputError(f"there is no edit {number} that could be taken back")
+        if up[number] == back:
+            raise InputError(f"edit {number} {'stands' if back else 'was taken back already'}")
+    return list(dict.fromkeys(asked))
+
+
+def _together(number: int, edits: Sequence[Edit], up: dict[int, bool]) -> list[int]:
+    """Return an edit and those that belong to it, or to which it belongs, if they stand."""
+    root = edits[number - 1].details.get("with")
+    made = edits[number - 1].made
+    if root is not None:
+        made = next((e.made for e in edits if root in e.made), (str(root),))
+    return [
+        n
+        for n in up
+        if up[n]
+        and (n == number or edits[n - 1].details.get("with") in made
+             or (bool(made) and edits[n - 1].made == made))
+    ]  # fmt: skip
+
+
+def read_edits(path: Path, check: Callable[[list[Edit]], object] | None = None) -> list[Edit]:
+    """Read the ledger; a missing file is an empty ledger.
+
+    Parameters
+    ----------
+    path : Path
+        ``edits.jsonl``.
+    check : callable, optional
+        Told the edits; raises `InputError` with the number of the edit that cannot be.
 
     Examples
     --------
@@ -109,13 +303,39 @@ def read_edits(path: Path, ids: Sequence[str] | None = None) -> list[Edit]:
     if not path.exists():
         return []
     edits = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        # Not splitlines: names may hold characters that it takes for the end of a line.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as err:
+        raise ArtifactError(f"{path} is damaged: {err}; restore it from a copy") from err
+    for number, line in enumerate(lines if lines != [""] else [], 1):
         try:
-            edit = Edit(**json.loads(line))
-            edits.append(edit if ids is None else check_edit(edit, ids))
+            edits.append(Edit.of(json.loads(line)))
+            check_action(edits[-1])
         except (ValueError, TypeError) as err:
             raise ArtifactError(f"{path}, line {number} is no edit ({err})") from err
+    if check is not None:
+        try:
+            check(edits)
+        except InputError as err:
+            place, why = number_in(err)
+            where = f", line {place}" if place else ""
+            raise ArtifactError(f"{path}{where} is no edit ({why})") from err
     return edits
+
+
+def number_in(err: InputError) -> tuple[int, str]:
+    """Return the number of the edit that replay stumbled over, 0 if it says none, and why.
+
+    Examples
+    --------
+    >>> from semascope.core import InputError
+    >>> from semascope.lexicon.ledger import number_in
+    >>> number_in(InputError("edit 3: no concept 'c9'"))
+    (3, "no concept 'c9'")
+    """
+    number, found, why = str(err).removeprefix("edit ").partition(": ")
+    return (int(number), why) if found and number.isdecimal() else (0, str(err))
 
 
 def write_edits(path: Path, edits: Sequence[Edit]) -> None:
@@ -127,9 +347,55 @@ def write_edits(path: Path, edits: Sequence[Edit]) -> None:
     >>> from semascope.lexicon import Edit
     >>> from semascope.lexicon.ledger import read_edits, write_edits
     >>> write_edits(Path("edits.jsonl"), [Edit("mute", "c0")])
-    >>> read_edits(Path("edits.jsonl"))
-    [Edit(action='mute', concept='c0', value='')]
+    >>> read_edits(Path("edits.jsonl"))[0].action
+    'mute'
     """
-    records: list[dict[str, Any]] = [asdict(edit) for edit in edits]
-    text = "".join(json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in records)
-    write_atomic(path, lambda tmp: tmp.write_text(text, encoding="utf-8"))
+    text = "".join(json_line(edit.as_dict()) for edit in edits)
+    write_atomic(path, lambda tmp: tmp.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def json_line(plain: dict[str, Any]) -> str:
+    r"""Return plain data as one line of JSON.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.ledger import json_line
+    >>> json_line({"b": 1, "a": "é"})
+    '{"a": "é", "b": 1}\n'
+    """
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+def append_edits(
+    path: Path,
+    make: Callable[[list[Edit]], list[Edit]],
+    check: Callable[[list[Edit]], object],
+) -> list[Edit]:
+    """Append to a ledger that other processes may be appending to, and return all of it.
+
+    Parameters
+    ----------
+    path : Path
+        ``edits.jsonl``.
+    make : callable
+        Told all edits that are there now; returns the new ones.
+    check : callable
+        Told all edits, new ones included; raises `InputError` if they cannot be.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.ledger import append_edits
+    >>> for action in ("mute", "pin"):
+    ...     edits = append_edits(Path("e.jsonl"), lambda before: [Edit(action, "c0")], len)
+    >>> [edit.action for edit in edits]
+    ['mute', 'pin']
+    """
+    taken = f"another process has been editing {path.parent} for a minute; try again"
+    with held(path.with_name(LOCK), taken, wait=PATIENCE):
+        before = read_edits(path, check)
+        edits = [*before, *make(list(before))]
+        check(edits)
+        write_edits(path, edits)
+    return edits

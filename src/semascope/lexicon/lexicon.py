@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,10 @@ import polars as pl
 from semascope.core import Codes, CodeStore, InputError, did_you_mean
 from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
-from semascope.lexicon.ledger import Edit, check_edit, replay
+from semascope.lexicon import editing
+from semascope.lexicon.ledger import Edit
+from semascope.lexicon.summary import best, lines_of
+from semascope.lexicon.view import View
 
 if TYPE_CHECKING:
     from semascope.embed import TextEncoder
@@ -35,14 +38,15 @@ class Lexicon:
         Encoder and atoms.
     base : polars.DataFrame
         The table of concepts before people's edits.
-    codes : Codes
-        Codes of all rows.
+    base_codes : Codes
+        Codes of all rows before people's edits.
     items : polars.DataFrame
         The rows that the vectors describe.
     splits : ndarray of uint8
         Side of each row: 0 *discover*, 1 *name*, 2 *verify*.
     name_vectors : ndarray of float32, shape (m, d)
-        Embedded names; zero where a concept has no name or there is no encoder.
+        Embedded names before people's edits; zero where a concept has no name or there is no
+        encoder.
     info : dict
         Provenance, parameters and metrics: the content of ``lexicon.json``.
     edits : list of Edit
@@ -66,7 +70,7 @@ class Lexicon:
 
     dictionary: Dictionary
     base: pl.DataFrame
-    codes: Codes
+    base_codes: Codes
     items: pl.DataFrame
     splits: npt.NDArray[np.uint8]
     name_vectors: npt.NDArray[np.float32]
@@ -74,6 +78,25 @@ class Lexicon:
     edits: list[Edit] = field(default_factory=list)
     encoder: Any = None
     path: Path | None = None
+    _view: View | None = field(default=None, init=False, repr=False, compare=False)
+    _state: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
+    _embedded: dict[str, npt.NDArray[np.float32]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def view(self) -> View:
+        """What the edits make of the lexicon, worked out once for each state of the ledger."""
+        parts = (self.dictionary, self.base, self.base_codes, self.splits)
+        state = [id(part) for part in (*parts, *self.edits)]
+        if self._view is None or self._state != state:
+            self._view, self._state = View(*parts, tuple(self.edits)), state
+        return self._view
+
+    @property
+    def codes(self) -> Codes:
+        """Codes of all rows with all edits applied: what `encode` gives for them."""
+        return self.view.codes
 
     @property
     def concepts(self) -> pl.DataFrame:
@@ -81,9 +104,10 @@ class Lexicon:
 
         Columns: ``id``, ``name`` (null if nothing held up), ``status`` (``named``, ``unnamed``,
         ``rare`` or ``dead``), ``trust`` with ``trust_low``, ``trust_high`` and ``trust_null``,
-        ``prevalence``, and the evidence.
+        ``prevalence``, and the evidence. Concepts that were merged or split keep their row, with
+        that as their status and ``became``; those that edits made come last.
         """
-        return replay(self.base, self.edits)
+        return self.view.concepts
 
     @property
     def text(self) -> str | None:
@@ -93,8 +117,14 @@ class Lexicon:
 
     @property
     def atoms(self) -> npt.NDArray[np.float32]:
-        """Unit-norm atoms, shape (m, d)."""
-        return self.dictionary.atoms
+        """What decoding adds up, shape (concepts, d).
+
+        Of the dictionary, and so of length 1; of a merged concept the direction that leaves least
+        unexplained of what its members brought; of the parts of a split that of the parent; zero
+        for concepts that people added, which are seen in a row but are no part of it.
+        """
+        made = self.view.made_atoms
+        return np.concatenate([self.dictionary.atoms, made]) if len(made) else self.dictionary.atoms
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
@@ -133,8 +163,21 @@ class Lexicon:
         return texts(some, encoder=self.text_encoder)
 
     def encode(self, x: Any) -> Codes:
-        """Return the codes of texts or vectors; muted concepts stay silent."""
-        return _silenced(self.dictionary.encode(self.vectors_of(x)), self._muted())
+        """Return the codes of texts or vectors, with all edits applied.
+
+        Muted concepts, and those that became others, stay silent; weights multiply activations.
+        """
+        return Codes.stack(
+            (codes for _, codes in self.encode_blocks(x)), self.view.overlay.n_components
+        )
+
+    def encode_blocks(self, x: Any) -> Iterator[tuple[int, Codes]]:
+        """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
+        overlay = self.view.overlay
+        source = self.dictionary.source_of(self.vectors_of(x))
+        for start, codes in self.dictionary.encode_blocks(source):
+            vectors = source.rows(start, start + len(codes)) if overlay.needs_vectors else None
+            yield start, overlay.apply(codes, vectors)
 
     def encode_to(
         self,
@@ -149,7 +192,7 @@ class Lexicon:
         """Write the codes of millions of texts or vectors into a folder, shard by shard.
 
         As `Dictionary.encode_to`, whose parameters these are; texts are embedded as they come, and
-        muted concepts stay silent.
+        all edits are applied as in `encode`.
 
         Examples
         --------
@@ -162,8 +205,11 @@ class Lexicon:
         """
         from semascope.lexicon.texts import TextRows
 
-        some, muted = _texts_in(x), self._muted()
+        some, overlay = _texts_in(x), self.view.overlay
+        muted = self.concepts["muted"].to_numpy()
         made_from: dict[str, Any] = {"muted": np.flatnonzero(muted).tolist()}
+        if self.view.fingerprint:
+            made_from["edits"] = self.view.fingerprint
         rows: RowsToEncode
         if some is None:
             rows = VectorRows(self.dictionary.source_of(x))
@@ -179,15 +225,46 @@ class Lexicon:
             overwrite=overwrite,
             progress=progress,
             made_from=made_from,
-            change=lambda codes: _silenced(codes, muted),
+            change=overlay.apply,
+            n_components=overlay.n_components,
         )
 
-    def _muted(self) -> npt.NDArray[np.bool_]:
-        return self.concepts["muted"].to_numpy()
-
     def decode(self, codes: Any) -> npt.NDArray[np.float32]:
-        """Return the reconstructed vectors (n, d) of codes."""
-        return self.dictionary.decode(codes)
+        """Return the reconstructed vectors (n, d) of codes that `encode` returned.
+
+        Decoding adds up ``codes @ atoms``: what a concept brings is larger or smaller by its
+        weight, and gone if it is muted.
+        """
+        matrix = codes.to_scipy() if isinstance(codes, Codes | CodeStore) else codes
+        if matrix.shape[1] != self.view.overlay.n_components:
+            raise InputError(
+                f"codes have {matrix.shape[1]} latents, the lexicon has "
+                f"{self.view.overlay.n_components} concepts; codes of its dictionary, from before "
+                "edits, are decoded by lexicon.dictionary.decode"
+            )
+        return self.view.decode(matrix)
+
+    def embedded_names(self) -> npt.NDArray[np.float32]:
+        """Return the embedded names as they are now, shape (concepts, d); zero where there is none.
+
+        Names that people gave are embedded when this is first asked for; without an encoder they
+        are zero.
+        """
+        names, base = self.concepts["name"].to_list(), self.base["name"].to_list()
+        out = np.zeros((len(names), self.name_vectors.shape[1]), dtype=np.float32)
+        out[: len(base)] = self.name_vectors
+        new = [j for j, name in enumerate(names) if j >= len(base) or name != base[j]]
+        out[new] = 0
+        if self.encoder is None and self.info.get("encoder") is None:
+            return out
+        fresh = sorted({names[j] for j in new if names[j] is not None} - set(self._embedded))
+        if fresh:
+            vectors = np.asarray(self.vectors_of(fresh), dtype=np.float32)
+            self._embedded |= dict(zip(fresh, vectors, strict=True))
+        for j in new:
+            if names[j] is not None:
+                out[j] = self._embedded[names[j]]
+        return out
 
     def row_of(self, concept: str) -> int:
         """Return the latent of a concept id, or of its exact name."""
@@ -195,7 +272,8 @@ class Lexicon:
         for column in ("id", "name"):
             hits = (table[column] == concept).arg_true()
             if len(hits):
-                return int(hits[0])
+                # Of one name, what became another concept comes last.
+                return int(min(hits, key=lambda j: len(table["became"][int(j)]) > 0))
         known = [*table["id"], *(n for n in table["name"] if n is not None)]
         raise InputError(f"no concept '{concept}' in this lexicon{did_you_mean(concept, known)}")
 
@@ -212,11 +290,12 @@ class Lexicon:
         polars.DataFrame
             ``concept``, ``name``, ``activation``, ``share``: the part of the reconstruction's
             squared length (around the dictionary's bias) that the concept brings. Shares sum to 1;
-            a negative share pulls back what others overshoot. Largest first.
+            a negative share pulls back what others overshoot. Largest first. Concepts that people
+            added are seen in the row and bring nothing to it: their share is 0.
         """
         row = self._row(i)
         codes = self.codes[row]
-        parts = codes.values[:, None] * self.atoms[codes.indices]
+        parts = codes.values[:, None] * self.view.atoms_of(codes.indices)
         whole = parts.sum(axis=0)
         length = float(whole @ whole)
         shares = parts @ whole / length if length > 0 else np.zeros(len(parts))
@@ -230,35 +309,67 @@ class Lexicon:
             }
         ).sort("share", descending=True, maintain_order=True)
 
-    def edit(self, action: str, concept: str = "", value: str = "") -> None:
-        """Rename, mute, unmute, pin or unpin a concept (id or name), or ``undo`` the last edit.
+    def edit(
+        self, action: str, concept: str = "", value: Any = "", *, author: str | None = None
+    ) -> None:
+        """Change one concept (id or name): see `semascope.lexicon.ACTIONS`.
 
-        A lexicon that lives in a folder keeps the edit there at once.
+        ``rename``, ``describe``, ``comment``, ``tag``, ``untag`` and ``weight`` need a `value`;
+        ``mute``, ``unmute``, ``pin`` and ``unpin`` none. ``undo`` takes back the latest edit and
+        ``redo`` the latest ``undo``. A lexicon that lives in a folder keeps the edit there at once,
+        with time and author (`author`, or else ``$SEMASCOPE_AUTHOR``, or the user's name).
         """
-        if action != "undo" and concept:
-            concept = str(self.concepts["id"][self.row_of(concept)])
-        edit = check_edit(Edit(action, concept, value), self.concepts["id"].to_list())
-        edits = [*self.edits, edit]
-        if self.path is not None:
-            from semascope.lexicon.folder import EDITS
-            from semascope.lexicon.ledger import write_edits
+        editing.change(self, action, concept, value, author=author)
 
-            write_edits(self.path / EDITS, edits)
-        self.edits = edits
+    def merge(
+        self,
+        concepts: Sequence[str],
+        *,
+        name: str | None = None,
+        how: Literal["sum", "max"] = "sum",
+        author: str | None = None,
+    ) -> str:
+        """Make one concept of several; see `semascope.lexicon.merge`."""
+        return editing.merge(self, concepts, name=name, how=how, author=author)
+
+    def split(self, concept: str, into: int | None = None, **options: Any) -> list[str]:
+        """Make several concepts of one; see `semascope.lexicon.split`."""
+        from semascope.lexicon.splitting import split
+
+        return split(self, concept, into, **options)
+
+    def add(self, phrase: str | None = None, **options: Any) -> str:
+        """Add a concept by a phrase or by examples; see `semascope.lexicon.add`."""
+        from semascope.lexicon.adding import add
+
+        return add(self, phrase, **options)
+
+    def undo(self, *numbers: int, count: int = 1, author: str | None = None) -> list[int]:
+        """Take back edits by their numbers in the ledger, by default the latest `count`."""
+        return editing.take_back(self, "undo", numbers, count=count, author=author)
+
+    def redo(self, *numbers: int, author: str | None = None) -> list[int]:
+        """Put back edits that were undone, by default those of the latest undo."""
+        return editing.take_back(self, "redo", numbers, author=author)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the lexicon as a folder; it appears whole or not at all."""
-        from semascope.lexicon.folder import write_lexicon
+        from semascope.lexicon.folder import EDITS, write_lexicon
+        from semascope.lexicon.ledger import read_edits
 
+        if overwrite and self.path is not None and Path(path).resolve() == self.path.resolve():
+            there = read_edits(self.path / EDITS)
+            if there[: len(self.edits)] == self.edits:
+                # What others have edited in this folder since it was opened stays.
+                self.edits = there
         write_lexicon(self, Path(path), overwrite=overwrite)
         self.path = Path(path)
 
     def label(self, latent: int) -> str:
         """Return a concept's name, or its id and exemplar where it has no name."""
-        row = self.base.row(latent, named=True)
-        name = self.concepts["name"][latent]
-        if name is not None:
-            return str(name)
+        row = self.concepts.row(latent, named=True)
+        if row["name"] is not None:
+            return str(row["name"])
         if row["exemplar"] is None or self.text is None:
             return f"({row['id']}: {row['status']})"
         text = " ".join(str(self.items[self.text][row["exemplar"]]).split())
@@ -275,27 +386,13 @@ class Lexicon:
             raise InputError(f"row {i} is outside 0..{len(self.codes) - 1}")
         return int(i) % len(self.codes)
 
-    def _best(self, most: int) -> pl.DataFrame:
-        columns = ["id", "name", "trust", "trust_low", "trust_high", "trust_null", "prevalence"]
-        table = self.concepts.filter(pl.col("trust").is_not_null())
-        return table.sort("trust", "id", descending=[True, False]).select(columns).head(most)
-
     def __repr__(self) -> str:
-        n, m = self.codes.shape
-        named = int((self.base["status"] == "named").sum())
-        fvu = self.info["metrics"].get("fvu", {}).get("value", float("nan"))
-        head = f"Lexicon of {m} concepts ({named} named) on {n:,} items, held-out FVU {fvu:.3f}"
-        lines = [
-            f"  {row['id']:<6} {row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]"
-            f"  {row['name']}"
-            for row in self._best(8).iter_rows(named=True)
-        ]
-        return "\n".join([head, *lines])
+        return "\n".join(lines_of(self, 8))
 
     def _repr_html_(self) -> str:
         with pl.Config(tbl_rows=20, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
-            table = self._best(20)._repr_html_()
-        return f"<p>{self.__repr__().splitlines()[0]}</p>{table}"
+            table = best(self, 20)._repr_html_()
+        return f"<p>{lines_of(self, 0)[0]}</p>{table}"
 
 
 def _texts_in(x: Any) -> list[str] | None:
@@ -307,11 +404,3 @@ def _texts_in(x: Any) -> list[str] | None:
     if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
         return list(x)
     return None
-
-
-def _silenced(codes: Codes, muted: npt.NDArray[np.bool_]) -> Codes:
-    if not muted.any():
-        return codes
-    keep = ~muted[codes.indices]
-    before = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
-    return Codes(before[codes.indptr], codes.indices[keep], codes.values[keep], codes.n_components)

@@ -5,3 +5,6 @@ from semascope.pipeline.request import Request
 from semascope.pipeline.run import run
 
 __all__ = ["Renaming", "Request", "prepare_renaming", "run"]
+from semascope.pipeline.edits import measure_edits, name_edits
+
+__all__ = ["Request", "measure_edits", "name_edits", "run"]

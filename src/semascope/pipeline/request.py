@@ -213,7 +213,7 @@ def _inspect(source: VectorSource) -> tuple[int, str]:
     digest, zeros, varies = hashlib.blake2b(digest_size=16), 0, False
     first = source.rows(0, 1)
     for _, block in blocks(source):
-        digest.update(block.data)
+        digest.update(np.ascontiguousarray(block).data)
         zeros += int((~block.any(axis=1)).sum())
         varies = varies or bool((block != first).any())
     if not varies and source.shape[0] > 1:

@@ -56,7 +56,8 @@ def run(request: Request) -> Lexicon:
     if request.out is None:
         with TemporaryDirectory(prefix="semascope-") as folder:
             lexicon = _Run(request, inputs, Path(folder)).lexicon()
-            lexicon.codes, lexicon.dictionary = in_memory(lexicon.codes, lexicon.dictionary)
+            loose = in_memory(lexicon.base_codes, lexicon.dictionary)
+            lexicon.base_codes, lexicon.dictionary = loose
             return lexicon
     with kept_folder(request.out, afresh=request.overwrite and not request.resume) as kept:
         run = _Run(request, inputs, kept)
@@ -267,7 +268,7 @@ class _Run:
         if self.request.previous is None:
             return [f"c{j}" for j in range(dictionary.n_components)]
         old = load(self.request.previous)
-        matching = match_concepts(old.atoms, old.base["id"].to_list(), dictionary.atoms)
+        matching = match_concepts(old.dictionary.atoms, old.base["id"].to_list(), dictionary.atoms)
         write_json(self.folder / "matching.json", matching.fate)
         return matching.ids
 
@@ -330,7 +331,7 @@ class _Run:
         return Lexicon(
             dictionary=dictionary,
             base=table,
-            codes=codes,
+            base_codes=codes,
             items=self.inputs.items,
             splits=self.inputs.splits,
             name_vectors=names,

@@ -45,8 +45,9 @@ def find(lexicon: Lexicon, phrase: str, *, most: int = 10) -> Found:
 
     Items are ranked by the similarity of the phrase to their reconstruction, which is a sum over
     concepts: ``score = sum_c activation_c * (atom_c . phrase)``. Each term is a concept's share, so
-    the reasons add up to the score. Without an encoder (a lexicon learned from vectors), words are
-    compared with names instead, and items ranked by the activations of the concepts that match.
+    the reasons add up to the score. Concepts that people made count by what they point to. Without
+    an encoder (a lexicon learned from vectors), words are compared with names instead, and items
+    ranked by the activations of the concepts that match.
 
     Parameters
     ----------
@@ -74,14 +75,14 @@ def find(lexicon: Lexicon, phrase: str, *, most: int = 10) -> Found:
     if not phrase.strip():
         raise InputError("the phrase to find is empty")
     table = lexicon.concepts
-    heard = ~table["muted"].to_numpy()
+    heard = ~table["muted"].to_numpy() & (table["became"].list.len() == 0).to_numpy()
     if lexicon.encoder is None and lexicon.info.get("encoder") is None:
         weight, similarity, activation = _by_words(lexicon, table, phrase)
     else:
         vector = np.asarray(lexicon.vectors_of([phrase]), dtype=np.float32)
-        similarity = unit(lexicon.name_vectors) @ unit(vector)[0]
+        similarity = unit(lexicon.embedded_names()) @ unit(vector)[0]
         activation = lexicon.encode(vector).to_scipy().toarray()[0]
-        weight = lexicon.atoms @ unit(vector)[0]
+        weight = lexicon.view.along(unit(vector)[0])
     weight = np.where(heard, weight, 0).astype(np.float64)
     named = table["name"].is_not_null().to_numpy()
     usual = np.maximum(table["mean_activation"].fill_null(1.0).to_numpy(), 1e-9)

@@ -1,0 +1,316 @@
+"""Names for concepts that people made, and trust for names that people gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from semascope.core import InputError, generator
+from semascope.lexicon import (
+    MEASURED,
+    ByEncoder,
+    ByValue,
+    ByWords,
+    Contrast,
+    Edit,
+    Lexicon,
+    Relevance,
+    contrasts,
+    record,
+    split_rows,
+    stored_vectors,
+)
+from semascope.measure import Verdict, verify_names
+from semascope.name import name_concepts
+from semascope.vectors import VectorSource
+
+_MOST = 100
+
+
+def measure_edits(
+    lexicon: Lexicon,
+    concepts: Sequence[str] | None = None,
+    *,
+    vectors: Any = None,
+    author: str | None = None,
+) -> pl.DataFrame:
+    """Measure the trust of names that people gave, as that of all other names, on *verify* rows.
+
+    A name is scored by itself, by the encoder or the words, on rows that show the concept and rows
+    that do not; for a concept of the dictionary these are the rows that its old name was scored on.
+    The scores are kept in the ledger and hold as long as the concept has that name.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        What was edited.
+    concepts : sequence of str, optional
+        By id or name; by default all that have a name and no trust because of an edit.
+    vectors : array or path, optional
+        The vectors that the lexicon was learned from, if it has no encoder.
+    author : str, optional
+
+    Returns
+    -------
+    polars.DataFrame
+        ``id``, ``name``, ``trust`` with interval and null, ``note``: why there is none.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> from semascope.pipeline.edits import measure_edits
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> lex = sc.learn(texts, components=8, active=2, progress=False)
+    >>> best = lex.concepts.sort("prevalence", descending=True)["id"][0]
+    >>> lex.edit("rename", best, "tea")
+    >>> lex.concepts.filter(id=best)["trust"].to_list()
+    [None]
+    >>> measure_edits(lex)["trust"].is_not_null().all()
+    True
+    """
+    table = lexicon.concepts
+    if concepts is None:
+        before = [*lexicon.base["name"], *[None] * (len(table) - len(lexicon.base))]
+        picked = [
+            j
+            for j, row in enumerate(table.select("name", "trust", "became").iter_rows(named=True))
+            if row["name"] is not None
+            and row["trust"] is None
+            and not row["became"]
+            and row["name"] != before[j]
+        ]
+    else:
+        picked = [_alive(lexicon, concept) for concept in dict.fromkeys(concepts)]
+    rows = []
+    if picked:
+        source, _ = stored_vectors(lexicon, vectors)
+        by_value = ByValue(lexicon.items)
+        relevance_of = _chooser(lexicon, by_value, _relevance(lexicon, source))
+        seed = int(lexicon.info.get("seed") or 0)
+        chosen = _contrasts(lexicon, source, picked, "name", seed)
+        tested = _contrasts(lexicon, source, picked, "verify", seed)
+    for j in picked:
+        name = table["name"][j]
+        if name is None:
+            raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
+        verdict, note = None, "no encoder, no texts: pass vectors and a name that states a value"
+        by = relevance_of(name)
+        if by is not None:
+            verdict = _verdict(lexicon, j, relevance_of, chosen[j], tested[j], seed)
+            note = "" if verdict else "fewer than two verify rows on a side"
+        if verdict is not None:
+            kind = "value" if by is by_value else "phrase"
+            _keep(lexicon, str(table["id"][j]), name, verdict, kind, author)
+        rows.append(_row(str(table["id"][j]), name, verdict, note))
+    return pl.DataFrame(rows, schema=_SHAPE, orient="row")
+
+
+def name_edits(
+    lexicon: Lexicon,
+    concepts: Sequence[str],
+    *,
+    vectors: Any = None,
+    together: bool = False,
+    author: str | None = None,
+) -> dict[str, str | None]:
+    """Name concepts that people made as `learn` names its own: from *name* rows, without a model.
+
+    No name is given that another concept has, or where nothing holds up.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        What was edited.
+    concepts : sequence of str
+        By id or name, such as the parts of a split.
+    vectors : array or path, optional
+        The vectors that the lexicon was learned from, if it has no encoder.
+    together : bool, default False
+        Let the names belong to the edit that made the concepts, so that undo takes both back.
+    author : str, optional
+
+    Returns
+    -------
+    dict of str to (str or None)
+        The names by id.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> from semascope.pipeline.edits import name_edits
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> lex = sc.learn(texts, components=8, active=2, progress=False)
+    >>> id = lex.merge(["c0", "c1"], name="x")
+    >>> list(name_edits(lex, [id]))
+    ['e1']
+    """
+    picked = [_alive(lexicon, concept) for concept in dict.fromkeys(concepts)]
+    source, _ = stored_vectors(lexicon, vectors)
+    drawn = _contrasts(lexicon, source, picked, "name", int(lexicon.info.get("seed") or 0))
+    proposals = name_concepts(
+        [drawn[j] for j in picked],
+        lexicon.items,
+        text=lexicon.text,
+        relevance=_relevance(lexicon, source),
+        leave_out=[lexicon.info["id"]],
+    )
+    table, names, edits = lexicon.concepts, {}, []
+    rest = table.with_row_index("latent").filter(~pl.col("latent").is_in(picked))
+    taken = set(rest.filter(pl.col("became").list.len() == 0)["name"].drop_nulls())
+    for j, proposal in zip(picked, proposals, strict=True):
+        options = [proposal.name, *proposal.alternatives]
+        name = next((option for option in options if option and option not in taken), None)
+        names[str(table["id"][j])] = name
+        if name is not None:
+            taken.add(name)
+            id = str(table["id"][j])
+            edits.append(Edit("rename", id, name, details={"with": id} if together else {}))
+    if edits:
+        record(lexicon, lambda before: edits, author=author)
+    return names
+
+
+_SHAPE = {
+    "id": pl.String,
+    "name": pl.String,
+    "trust": pl.Float64,
+    "trust_low": pl.Float64,
+    "trust_high": pl.Float64,
+    "trust_null": pl.Float64,
+    "note": pl.String,
+}
+
+
+def _alive(lexicon: Lexicon, concept: str) -> int:
+    latent = lexicon.row_of(concept)
+    row = lexicon.concepts.row(latent, named=True)
+    if row["became"]:
+        raise InputError(f"concept {row['id']} has become {', '.join(row['became'])}")
+    return latent
+
+
+def _relevance(lexicon: Lexicon, source: VectorSource) -> Relevance | None:
+    if lexicon.text is None:
+        return None
+    if lexicon.encoder is None and lexicon.info.get("encoder") is None:
+        return ByWords(lexicon.items[lexicon.text])
+    return ByEncoder(lexicon.vectors_of, source)
+
+
+def _chooser(
+    lexicon: Lexicon, by_value: ByValue, relevance: Relevance | None
+) -> Callable[[str], Relevance | None]:
+    """Tell how a name scores rows: by the value that it states, or else by what it means."""
+
+    def choose(name: str) -> Relevance | None:
+        column, states, _ = name.partition(" = ")
+        return by_value if states and column in lexicon.items.columns else relevance
+
+    return choose
+
+
+def _contrasts(
+    lexicon: Lexicon, source: VectorSource, picked: Sequence[int], split: str, seed: int
+) -> dict[int, Contrast]:
+    rows = split_rows(lexicon.splits, split, seed=seed)
+    m = lexicon.dictionary.n_components
+    out: dict[int, Contrast] = {}
+    if any(j < m for j in picked):
+        # The very rows that names of the dictionary's concepts are always measured on.
+        drawn = contrasts(lexicon.dictionary, lexicon.base_codes, source, rows, seed=seed)
+        out = {j: drawn[j] for j in picked if j < m}
+    made = [j for j in picked if j >= m]
+    if made:
+        likeness = _along(source, rows, lexicon.view.made_directions[[j - m for j in made]])
+        for i, j in enumerate(made):
+            out[j] = _contrast(lexicon, j, rows, likeness[:, i], seed)
+    return out
+
+
+def _along(source: VectorSource, rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    starts = range(0, len(rows), 4096)
+    parts = [source.take(rows[start : start + 4096]) @ directions.T for start in starts]
+    return np.concatenate([np.zeros((0, len(directions)), dtype=np.float32), *parts])
+
+
+def _contrast(
+    lexicon: Lexicon, latent: int, rows: np.ndarray, likeness: np.ndarray, seed: int
+) -> Contrast:
+    """Draw rows for and against a made concept; near-misses lie along what it points to."""
+    fired, values = lexicon.view.column(latent)
+    inside = np.isin(fired, rows)
+    fired, values = fired[inside], values[inside]
+    order = np.argsort(-values, kind="stable")
+    if len(order) > _MOST:
+        order = order[np.unique(np.linspace(0, len(order) - 1, _MOST).round().astype(int))]
+    silent = np.flatnonzero(~np.isin(rows, fired))
+    near = silent[np.argsort(-likeness[silent], kind="stable")[: _MOST // 2]]
+    free = np.setdiff1d(silent, near)
+    random = generator(seed, "inactive", str(lexicon.concepts["id"][latent]))
+    other = np.sort(random.choice(free, min(len(free), _MOST // 2), replace=False))
+    return Contrast(fired[order], values[order], rows[near], rows[other])
+
+
+def _verdict(
+    lexicon: Lexicon,
+    latent: int,
+    relevance_of: Callable[[str], Relevance | None],
+    chosen: Contrast,
+    tested: Contrast,
+    seed: int,
+) -> Verdict | None:
+    """Score one name; its threshold comes from *name* rows, its null from all other names."""
+    table = lexicon.concepts
+    alive = (table["became"].list.len() == 0).to_list()
+    names = [name if keep else None for name, keep in zip(table["name"], alive, strict=True)]
+    none = np.zeros(0, dtype=np.int64)
+    empty = Contrast(none, np.zeros(0, dtype=np.float32), none, none)
+    relevance = relevance_of(str(names[latent]))
+    if relevance is None:
+        return None
+    level = _threshold(relevance, str(names[latent]), chosen)
+    verdicts = verify_names(
+        names,
+        [level if j == latent else None for j in range(len(names))],
+        [tested if j == latent else empty for j in range(len(names))],
+        lambda j: relevance_of(str(names[j])) or relevance,
+        seed=seed,
+    )
+    return verdicts[latent]
+
+
+def _threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
+    """Return the relevance that separates active from inactive rows best (Youden's J)."""
+    from sklearn.metrics import roc_curve
+
+    n = len(contrast.active)
+    if n == 0 or len(contrast.inactive) == 0:
+        return 0.0
+    scores = relevance([name], np.concatenate([contrast.active, contrast.inactive]))[0]
+    wrong, right, levels = roc_curve(np.arange(len(scores)) < n, scores)
+    return float(min(levels[np.argmax(right - wrong)], scores.max()))
+
+
+def _scores(verdict: Verdict) -> dict[str, Any]:
+    trust = verdict.trust
+    found = (trust.value, trust.low, trust.high, trust.null, verdict.null_high)
+    rest = (verdict.balanced_accuracy.value, verdict.n_active, verdict.n_inactive, None)
+    return dict(zip(MEASURED, (*found, *rest), strict=True))
+
+
+def _keep(
+    lexicon: Lexicon, id: str, name: str, verdict: Verdict, kind: str, author: str | None
+) -> None:
+    scores = _scores(verdict) | {"name_kind": kind}
+    edit = Edit("measure", id, name, details={"scores": scores})
+    record(lexicon, lambda before: [edit], author=author)
+
+
+def _row(id: str, name: str, verdict: Verdict | None, note: str) -> dict[str, Any]:
+    scores = dict.fromkeys(MEASURED) if verdict is None else _scores(verdict)
+    return {"id": id, "name": name, "note": note} | {
+        key: scores[key] for key in _SHAPE if key in scores
+    }
