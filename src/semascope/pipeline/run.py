@@ -121,6 +121,7 @@ class _Run:
             relevance=self._relevance(encoder, source),
             leave_out=[self.inputs.id],
             seed=self.request.seed,
+            bank=self.inputs.bank,
         )
         table = self._named(dictionary, codes, material)
         metrics = self._metrics(dictionary, codes, table, material)
@@ -144,6 +145,7 @@ class _Run:
             "items": _digest_items(self.inputs.items),
             "rows": len(self.inputs.items),
             "previous": None if r.previous is None else r.previous.name,
+            "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
         }
         path = self.folder / "run.json"
         if path.exists():
@@ -324,6 +326,7 @@ class _Run:
             "split_texts": self.request.split,
             "data_fingerprint": self.inputs.fingerprint,
             "matching": self._record("matching"),
+            "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
             "metrics": metrics,
             "versions": versions(),
         }

@@ -1,0 +1,70 @@
+"""The namers that are used unless others are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from semascope.lexicon import ByEncoder, Relevance
+from semascope.name.bank import Bank
+from semascope.name.candidates import Namer
+from semascope.name.evidence import Evidence
+from semascope.name.levels import by_bank
+from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts, by_values
+
+_MOST_PHRASES = 3000
+
+
+def default_namers(
+    evidence: Sequence[Evidence],
+    texts: pl.Series | None,
+    relevance: Relevance | None,
+    *,
+    atoms: npt.NDArray[np.float32] | None = None,
+    bank: Bank | None = None,
+    most: int = 30,
+) -> list[Namer]:
+    """Choose namers for what there is: texts, an encoder, columns, a bank.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+        All concepts to be named; their texts make up the corpus.
+    texts : polars.Series or None
+        Texts of all rows.
+    relevance : Relevance or None
+        With `ByEncoder`, the encoder proposes phrases of the corpus and entries of the bank.
+    atoms : ndarray of shape (m, d), optional
+        Atoms of the latents.
+    bank : Bank, optional
+        A vocabulary.
+    most : int, default 30
+        Phrases by contrast for each concept.
+
+    Returns
+    -------
+    list of callable
+        Namers, for `name_concepts`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords
+    >>> from semascope.name import default_namers
+    >>> texts = pl.Series(["late train", "late tea"])
+    >>> len(default_namers([], texts, ByWords(texts)))
+    3
+    """
+    namers: list[Namer] = [by_values()]
+    if texts is None or relevance is None:
+        return namers
+    book = book_of(evidence, texts)
+    namers += [by_contrast(book, most=most), by_parts(texts)]
+    if isinstance(relevance, ByEncoder):
+        namers.append(by_encoder(book.phrases[:_MOST_PHRASES], relevance, atoms=atoms))
+        if bank is not None:
+            namers.append(by_bank(bank, evidence, texts, relevance))
+    return namers

@@ -1,0 +1,219 @@
+"""Names at the right level of a hierarchy: "fruit" when all fruits fire, "apple" when apples do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array
+
+from semascope.lexicon import ByEncoder, unit
+from semascope.name.bank import Bank
+from semascope.name.candidates import Candidate, Namer
+from semascope.name.evidence import Evidence
+from semascope.name.namers import separating
+from semascope.name.words import clauses, merge_key
+
+# Items of up to so many words are looked up as wholes.
+_TERM = 5
+_NEAREST = 3
+_CLOSE = 0.55
+# Weight of the bank's own sizes against counted rows, in rows.
+_PRIOR_ROWS = 5.0
+# An entry must stand above so many of the active rows.
+_COVERED = 0.4
+
+
+def by_bank(
+    bank: Bank,
+    evidence: Sequence[Evidence],
+    texts: pl.Series | None,
+    relevance: ByEncoder,
+    *,
+    most: int = 5,
+    near: int = 5,
+) -> Namer:
+    """Propose the bank's entries that best cover what fires, and those nearest to it.
+
+    Each row is matched to entries: the one it names if it is a term, else those its text mentions
+    and those whose vectors are close. A word may have many senses; all are taken, for only the
+    right ones agree between rows. An entry at any level is scored by how much shorter it makes the
+    description of the active rows, with outliers allowed: the divergence of the share *p* of active
+    rows at or beneath it from the share *q* of other rows and of the whole bank, *p log(p/q) +
+    (1-p) log((1-p)/(1-q))*. A broad entry covers all but says little, a narrow one says much about
+    few.
+
+    Parameters
+    ----------
+    bank : Bank
+        The vocabulary.
+    evidence : sequence of Evidence
+        All concepts to be named; their rows are matched once.
+    texts : polars.Series or None
+        Texts of all rows; None matches by vectors alone.
+    relevance : ByEncoder
+        Embeds entries, and holds the vectors of rows.
+    most, near : int, default 5
+        Entries by cover, and by vector.
+
+    References
+    ----------
+    Resnik, "Using information content to evaluate semantic similarity in a taxonomy", 1995; Li and
+    Abe, "Generalizing case frames using a thesaurus and the MDL principle", 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByEncoder, Contrast
+    >>> from semascope.name import Bank, Evidence, by_bank
+    >>> from semascope.vectors import as_source
+    >>> words = ["apple", "fig", "pear", "plum", "car", "bus", "van", "cab"]
+    >>> bank = Bank.of({w: "fruit" if i < 4 else "vehicle" for i, w in enumerate(words)})
+    >>> relevance = ByEncoder(lambda names: np.ones((len(names), 1)), as_source(np.ones((8, 1))))
+    >>> drawn = Contrast(np.arange(4), np.ones(4, dtype=np.float32), np.arange(4, 8), np.arange(0))
+    >>> evidence = Evidence(0, drawn)
+    >>> by_bank(bank, [evidence], pl.Series(words), relevance)(evidence)[0].name
+    'fruit'
+    """
+    parts = [np.concatenate([e.contrast.active, e.contrast.inactive]) for e in evidence]
+    rows = np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+    vectors = relevance.vectors(bank.terms)
+    under = matched(bank, rows, texts, relevance, vectors) @ bank.closure
+    under.data[:] = 1
+
+    def propose(evidence: Evidence) -> list[Candidate]:
+        if not len(evidence.contrast.active):
+            return []
+        c = evidence.contrast
+        active = under[np.searchsorted(rows, c.active)]
+        inactive = under[np.searchsorted(rows, c.inactive)]
+        covered = np.asarray(active.sum(axis=0)).reshape(-1)
+        other = np.asarray(inactive.sum(axis=0)).reshape(-1)
+        gain, share = description_gain(covered, len(c.active), other, len(c.inactive), bank.prior)
+        gain[share < _COVERED] = 0
+        cosine = vectors @ separating(evidence, relevance)
+        # Of entries that say the same of all rows, the nearest in meaning.
+        order = np.lexsort((-cosine, -np.round(gain, 9)))[:most]
+        best = [int(i) for i in order if gain[i] > 0]
+        nearest = [int(i) for i in np.argsort(-cosine, kind="stable")[:near]]
+        return [
+            Candidate(
+                bank.terms[i],
+                description=bank.descriptions[i],
+                by="bank",
+                support=float(min(1.0, share[i])) if i in best else 0.0,
+            )
+            for i in dict.fromkeys(best + nearest)
+        ]
+
+    return propose
+
+
+def description_gain(
+    covered: npt.ArrayLike,
+    n_active: int,
+    other: npt.ArrayLike,
+    n_inactive: int,
+    prior: npt.ArrayLike,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return how many nats an active row is shortened by each entry, and the share it covers.
+
+    Parameters
+    ----------
+    covered, other : array-like of shape (n,)
+        Active and inactive rows at or beneath each entry.
+    n_active, n_inactive : int
+        Rows on either side.
+    prior : array-like of shape (n,)
+        Share of the bank at or beneath each entry.
+
+    Examples
+    --------
+    >>> from semascope.name.levels import description_gain
+    >>> gain, share = description_gain([2, 9, 10], 10, [0, 0, 9], 10, [0.01, 0.05, 0.9])
+    >>> int(gain.argmax()), share.round(1).tolist()
+    (1, [0.2, 0.8, 1.0])
+    """
+    broad = np.clip(np.asarray(prior, dtype=np.float64), 1e-9, 1 - 1e-9)
+    q = (np.asarray(other, dtype=np.float64) + _PRIOR_ROWS * broad) / (n_inactive + _PRIOR_ROWS)
+    # One pseudo-row, so that few rows do not prove much.
+    p = (np.asarray(covered, dtype=np.float64) + q) / (n_active + 1)
+    q, p = np.clip(q, 1e-9, 1 - 1e-9), np.clip(p, 1e-9, 1 - 1e-9)
+    gain = np.where(p > q, p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)), 0.0)
+    return gain.astype(np.float64), np.asarray(p, dtype=np.float64)
+
+
+def matched(
+    bank: Bank,
+    rows: npt.NDArray[np.int64],
+    texts: pl.Series | None,
+    relevance: ByEncoder,
+    vectors: npt.NDArray[np.float32],
+) -> csr_array:
+    """Match rows to entries: sparse, shape (rows, entries), 1 where a row may be meant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByEncoder
+    >>> from semascope.name import Bank
+    >>> from semascope.name.levels import matched
+    >>> from semascope.vectors import as_source
+    >>> bank = Bank.of({"apple": "fruit", "bus": "vehicle"})
+    >>> texts = pl.Series(["apples", "I eat an apple in the bus, on my way to work"])
+    >>> relevance = ByEncoder(None, as_source(np.ones((2, 1))))
+    >>> matched(bank, np.arange(2), texts, relevance, np.zeros((4, 1))).toarray()
+    array([[1, 0, 0, 0],
+           [1, 1, 0, 0]], dtype=int32)
+    """
+    indptr, indices = [0], []
+    for start in range(0, len(rows), 1024):
+        block = rows[start : start + 1024]
+        said = [""] * len(block) if texts is None else texts.gather(block).fill_null("").to_list()
+        named = [set(bank.lookup(text)) if _is_term(text) else set() for text in said]
+        blank = [i for i, found in enumerate(named) if not found]
+        if blank:
+            cosine = unit(relevance.source.take(block[blank])) @ vectors.T
+            top = min(_NEAREST, cosine.shape[1])
+            nearest = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
+            for i, near, close in zip(blank, nearest, cosine, strict=True):
+                named[i] |= {int(e) for e in near if close[e] >= _CLOSE}
+                named[i] |= mentioned(bank, said[i])
+        for found in named:
+            indices += sorted(found)
+            indptr.append(len(indices))
+    data = np.ones(len(indices), dtype=np.int32)
+    places = np.array(indices, dtype=np.int64)
+    return csr_array((data, places, np.array(indptr)), shape=(len(rows), len(bank)))
+
+
+def mentioned(bank: Bank, text: str) -> set[int]:
+    """Return the entries that a text mentions; the longest name at a place counts.
+
+    Examples
+    --------
+    >>> from semascope.name import Bank
+    >>> from semascope.name.levels import mentioned
+    >>> mentioned(Bank(("card", "credit card", "fee")), "a fee for my credit card")
+    {1, 2}
+    """
+    found: set[int] = set()
+    for run in clauses(text):
+        at = 0
+        while at < len(run):
+            for n in range(min(bank.longest, len(run) - at), 0, -1):
+                hits = bank.lookup(" ".join(run[at : at + n]))
+                if hits:
+                    found |= set(hits)
+                    at += n - 1
+                    break
+            at += 1
+    return found
+
+
+def _is_term(text: str) -> bool:
+    return 0 < merge_key(text).count(" ") + 1 <= _TERM and len(clauses(text)) == 1
