@@ -24,8 +24,8 @@ class Candidate:
     by : str
         The namer, for the record.
     support : float, default 0
-        From 0 to 1, how much speaks for the name beside its score: the share of active rows under
-        a bank's entry, the share of the activation that falls with the words.
+        From 0 to 1, how much speaks for the name beside its score: how well a bank's entry covers the
+        active rows, the share of the activation that falls with the words.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ from semascope.name.evidence import Evidence
 from semascope.name.namers import separating
 from semascope.name.words import clauses, merge_key
 
+_BLOCK = 1024
+# Banks of up to so many entries are embedded as wholes.
+_SMALL = 5000
 # Items of up to so many words are looked up as wholes.
 _TERM = 5
 _NEAREST = 3
@@ -35,7 +39,7 @@ def by_bank(
     most: int = 5,
     near: int = 5,
 ) -> Namer:
-    """Propose the bank's entries that best cover what fires, and those nearest to it.
+    """Propose the bank's entries that best cover what fires.
 
     Each row is matched to entries: the one it names if it is a term, else those its text mentions
     and those whose vectors are close. A word may have many senses; all are taken, for only the
@@ -56,7 +60,7 @@ def by_bank(
     relevance : ByEncoder
         Embeds entries, and holds the vectors of rows.
     most, near : int, default 5
-        Entries by cover, and by vector.
+        Entries by cover; and by vector, where none covers enough.
 
     References
     ----------
@@ -80,36 +84,52 @@ def by_bank(
     """
     parts = [np.concatenate([e.contrast.active, e.contrast.inactive]) for e in evidence]
     rows = np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
-    vectors = relevance.vectors(bank.terms)
-    under = matched(bank, rows, texts, relevance, vectors) @ bank.closure
+    said = matched_by_words(bank, rows, texts)
+    # Of a large bank only what the texts speak of is embedded, and what lies above it.
+    known = np.arange(len(bank)) if len(bank) <= _SMALL else _spoken_of(bank, said)
+    vectors = relevance.vectors([bank.terms[i] for i in known])
+    under = (said + _matched_by_vectors(said, rows, relevance, known, vectors)) @ bank.closure
     under.data[:] = 1
+    under = csr_array(under.tocsc()[:, known])
 
     def propose(evidence: Evidence) -> list[Candidate]:
-        if not len(evidence.contrast.active):
-            return []
         c = evidence.contrast
-        active = under[np.searchsorted(rows, c.active)]
-        inactive = under[np.searchsorted(rows, c.inactive)]
-        covered = np.asarray(active.sum(axis=0)).reshape(-1)
-        other = np.asarray(inactive.sum(axis=0)).reshape(-1)
-        gain, share = description_gain(covered, len(c.active), other, len(c.inactive), bank.prior)
+        if not len(c.active) or not len(known):
+            return []
+        covered = _rows_under(under, rows, c.active)
+        other = _rows_under(under, rows, c.inactive)
+        gain, share = description_gain(
+            covered, len(c.active), other, len(c.inactive), bank.prior[known]
+        )
         gain[share < _COVERED] = 0
         cosine = vectors @ separating(evidence, relevance)
         # Of entries that say the same of all rows, the nearest in meaning.
-        order = np.lexsort((-cosine, -np.round(gain, 9)))[:most]
-        best = [int(i) for i in order if gain[i] > 0]
-        nearest = [int(i) for i in np.argsort(-cosine, kind="stable")[:near]]
+        best = np.lexsort((-cosine, -np.round(gain, 9)))[:most]
+        best = best[gain[best] > 0]
+        if not len(best):
+            best = np.argsort(-cosine, kind="stable")[:near]
         return [
             Candidate(
-                bank.terms[i],
-                description=bank.descriptions[i],
+                bank.terms[known[i]],
+                description=bank.descriptions[known[i]],
                 by="bank",
-                support=float(min(1.0, share[i])) if i in best else 0.0,
+                support=float(gain[i] / gain.max()) if gain[i] > 0 else 0.0,
             )
-            for i in dict.fromkeys(best + nearest)
+            for i in best.tolist()
         ]
 
     return propose
+
+
+def _rows_under(
+    under: csr_array, rows: npt.NDArray[np.int64], asked: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    part = under[np.searchsorted(rows, asked)]
+    return np.asarray(part.sum(axis=0), dtype=np.float64).reshape(-1)
+
+
+def _spoken_of(bank: Bank, said: csr_array) -> npt.NDArray[np.int64]:
+    return np.unique((said @ bank.closure).indices).astype(np.int64)
 
 
 def description_gain(
@@ -146,49 +166,62 @@ def description_gain(
     return gain.astype(np.float64), np.asarray(p, dtype=np.float64)
 
 
-def matched(
-    bank: Bank,
-    rows: npt.NDArray[np.int64],
-    texts: pl.Series | None,
-    relevance: ByEncoder,
-    vectors: npt.NDArray[np.float32],
-) -> csr_array:
-    """Match rows to entries: sparse, shape (rows, entries), 1 where a row may be meant.
+def matched_by_words(bank: Bank, rows: npt.NDArray[np.int64], texts: pl.Series | None) -> csr_array:
+    """Match rows to the entries that they name: sparse, shape (rows, entries), 1 where they do.
+
+    A short text that is a term stands for its entries, however many senses it has; else all
+    entries count that the text mentions.
 
     Examples
     --------
     >>> import numpy as np
     >>> import polars as pl
-    >>> from semascope.lexicon import ByEncoder
     >>> from semascope.name import Bank
-    >>> from semascope.name.levels import matched
-    >>> from semascope.vectors import as_source
+    >>> from semascope.name.levels import matched_by_words
     >>> bank = Bank.of({"apple": "fruit", "bus": "vehicle"})
     >>> texts = pl.Series(["apples", "I eat an apple in the bus, on my way to work"])
-    >>> relevance = ByEncoder(None, as_source(np.ones((2, 1))))
-    >>> matched(bank, np.arange(2), texts, relevance, np.zeros((4, 1))).toarray()
+    >>> matched_by_words(bank, np.arange(2), texts).toarray()
     array([[1, 0, 0, 0],
            [1, 1, 0, 0]], dtype=int32)
     """
     indptr, indices = [0], []
-    for start in range(0, len(rows), 1024):
-        block = rows[start : start + 1024]
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
         said = [""] * len(block) if texts is None else texts.gather(block).fill_null("").to_list()
-        named = [set(bank.lookup(text)) if _is_term(text) else set() for text in said]
-        blank = [i for i, found in enumerate(named) if not found]
-        if blank:
-            cosine = unit(relevance.source.take(block[blank])) @ vectors.T
-            top = min(_NEAREST, cosine.shape[1])
-            nearest = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
-            for i, near, close in zip(blank, nearest, cosine, strict=True):
-                named[i] |= {int(e) for e in near if close[e] >= _CLOSE}
-                named[i] |= mentioned(bank, said[i])
-        for found in named:
-            indices += sorted(found)
+        for text in said:
+            whole = bank.lookup(text) if _is_term(text) else ()
+            indices += sorted(set(whole) or mentioned(bank, text))
             indptr.append(len(indices))
+    return _incidence(indptr, indices, len(bank))
+
+
+def _matched_by_vectors(
+    said: csr_array,
+    rows: npt.NDArray[np.int64],
+    relevance: ByEncoder,
+    known: npt.NDArray[np.int64],
+    vectors: npt.NDArray[np.float32],
+) -> csr_array:
+    """Match rows that name no entry to the entries that are close."""
+    indptr = np.zeros(len(rows) + 1, dtype=np.int64)
+    indices: list[int] = []
+    blank = np.flatnonzero(np.diff(said.indptr) == 0)
+    top = min(_NEAREST, len(known))
+    for start in range(0, len(blank) if top else 0, _BLOCK):
+        block = blank[start : start + _BLOCK]
+        cosine = unit(relevance.source.take(rows[block])) @ vectors.T
+        nearest = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
+        for i, near, close in zip(block, nearest, cosine, strict=True):
+            found = sorted(int(known[e]) for e in near if close[e] >= _CLOSE)
+            indptr[i + 1] = len(found)
+            indices += found
+    return _incidence(np.cumsum(indptr), indices, said.shape[1])
+
+
+def _incidence(indptr: Any, indices: list[int], width: int) -> csr_array:
     data = np.ones(len(indices), dtype=np.int32)
     places = np.array(indices, dtype=np.int64)
-    return csr_array((data, places, np.array(indptr)), shape=(len(rows), len(bank)))
+    return csr_array((data, places, np.asarray(indptr)), shape=(len(indptr) - 1, width))
 
 
 def mentioned(bank: Bank, text: str) -> set[int]:

@@ -23,8 +23,8 @@ _LIGHT = frozenset(
     didn't does doesn't doing don't gave gets getting given gives giving gone got gotten hadn't
     hasn't haven't having he's here's hi hello how's i'd i'll i'm i've isn't it'd it'll it's its
     just kind know knows let lets let's like likely lot lots made make makes making maybe mine need
-    needed needs okay ok please put really said saw say says seem seems she's shouldn't show shows some
-    somehow sort sure take takes taken taking tell thanks that's there's they'd they'll they're
+    needed needs okay ok please put really said saw say says seem seems she's shouldn't show shows
+    some somehow sort sure take takes taken taking tell thanks that's there's they'd they'll they're
     they've thing things think thought told too took try trying tried use used uses using various
     very want wanted wants was wasn't way ways we'd we'll we're we've went weren't what's where's
     who's why's won't wouldn't yes you'd you'll you're you've""".split()  # noqa: SIM905
