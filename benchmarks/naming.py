@@ -1,7 +1,7 @@
 """How well names name: planted clusters of words, and labelled texts, by every namer.
 
-(a) ``word_categories``: each category of Battig, AP, BLESS and ESSLI is planted as a concept over the
-words of its set. A name succeeds if it is the gold label's synset in ``wordnet_nouns`` or lies at
+(a) ``word_categories``: each category of Battig, AP, BLESS and ESSLI is planted as a concept over
+the words of its set. A name succeeds if it is the gold label's synset in ``wordnet_nouns`` or lies at
 most two steps above it. The gold sense is that sense of the label that covers most of the words.
 
 (b) banking77, TREC and arXiv topics: the concept of a learned dictionary that tells a class best
@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from bench_data import DATA
 
+from bench_data import DATA
 from semascope.core import Codes, generator, split_of
 from semascope.discover import Dictionary, fit_dictionary, recipe_for
 from semascope.embed import texts as embed
@@ -222,6 +222,7 @@ def names_by(task: Task, namers: list[Namer], how: str) -> list[str | None]:
         dictionary=task.dictionary,
         evidence=task.evidence,
         namers=namers,
+        bank=task.bank,
         seed=SEED,
     )
     return [p.name for p in proposals]
@@ -315,7 +316,8 @@ def trec() -> tuple[list[str], list[str]]:
     words = {
         "ABBR": "abbreviation", "DESC": "description", "ENTY": "entity", "HUM": "person",
         "LOC": "location", "NUM": "number", "abb": "abbreviation", "exp": "expansion",
-        "def": "definition", "desc": "description", "cremat": "creative work", "dismed": "disease or medicine",
+        "def": "definition", "desc": "description", "cremat": "creative work",
+        "dismed": "disease or medicine",
         "instru": "musical instrument", "lang": "language", "techmeth": "technique or method",
         "veh": "vehicle", "termeq": "equivalent term", "gr": "group or organisation",
         "ind": "individual", "mount": "mountain", "perc": "percentage", "temp": "temperature",

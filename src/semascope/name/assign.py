@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import auroc, generator
+from semascope.core import InputError, auroc, generator
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, ByValue, Contrast, Relevance
+from semascope.lexicon import ByEncoder, Contrast, Relevance
 from semascope.name.bank import Bank
 from semascope.name.candidates import Candidate, Namer, merged
-from semascope.name.defaults import default_namers
+from semascope.name.defaults import default_namers, default_scorers
 from semascope.name.evidence import Evidence, gather_evidence
 from semascope.name.namers import depends
 from semascope.name.settle import Scored, settle
@@ -37,7 +37,7 @@ class Proposal:
     name : str or None
         The chosen name.
     kind : str or None
-        ``phrase`` or ``value``, or another scorer's.
+        ``phrase``, ``term`` (of a bank) or ``value``, or what another scorer tests.
     held_in : float or None
         AUROC of the name on the *name* rows that chose it: optimistic, kept for the record.
     threshold : float or None
@@ -148,16 +148,13 @@ def name_concepts(
         texts = None if text is None else items[text]
         atoms = None if dictionary is None else dictionary.atoms
         namers = default_namers(evidence, texts, relevance, atoms=atoms, bank=bank, most=most)
-    by_kind: dict[str, Relevance] = {"value": ByValue(items), **(scorers or {})}
-    if relevance is not None:
-        by_kind["phrase"] = relevance
+    by_kind = {**default_scorers(items, text, relevance, bank=bank), **(scorers or {})}
     candidates = [
-        merged(c for namer in namers for c in namer(e) if c.kind in by_kind)
-        if e.status == "ready"
-        else []
+        merged(c for namer in namers for c in namer(e)) if e.status == "ready" else []
         for e in evidence
     ]
-    chance = _Chance(candidates, relevance, seed)
+    _check_kinds(candidates, by_kind)
+    chance = _Chance(candidates, by_kind, seed)
     options: list[list[Scored]] = []
     for e, found in zip(evidence, candidates, strict=True):
         options.append(_scored(e, found, by_kind, chance, dictionary))
@@ -177,24 +174,37 @@ def name_concepts(
     return proposals
 
 
+def _check_kinds(candidates: list[list[Candidate]], by_kind: Mapping[str, Relevance]) -> None:
+    for one in (c for found in candidates for c in found):
+        if one.kind not in by_kind:
+            raise InputError(
+                f"no scorer for names of kind '{one.kind}', such as '{one.name}' by {one.by}; "
+                f"give one in scorers (known: {', '.join(sorted(by_kind))})"
+            )
+
+
 class _Chance:
-    """What phrases of other concepts reach on the rows of one."""
+    """What candidates of other concepts reach on the rows of one."""
 
     def __init__(
-        self, candidates: list[list[Candidate]], relevance: Relevance | None, seed: int
+        self, candidates: list[list[Candidate]], by_kind: Mapping[str, Relevance], seed: int
     ) -> None:
-        self.relevance = relevance
-        self.names = sorted({c.name for found in candidates for c in found if c.kind == "phrase"})
+        self.by_kind = by_kind
         self.random = generator(seed, "other names")
-        if isinstance(relevance, ByEncoder) and self.names:
-            relevance.vectors(self.names)
+        self.names: dict[str, list[str]] = {}
+        for kind, relevance in by_kind.items():
+            names = sorted({c.name for found in candidates for c in found if c.kind == kind})
+            # Rules that state the same of nearly the same rows are no matter of chance.
+            self.names[kind] = [] if kind == "value" else names
+            if isinstance(relevance, ByEncoder) and names:
+                relevance.vectors(names)
 
-    def __call__(self, own: list[str], contrast: Contrast) -> float:
-        strangers = sorted(set(self.names) - set(own))
-        if not strangers or self.relevance is None:
-            return 0.5
+    def __call__(self, kind: str, own: list[str], contrast: Contrast) -> float:
+        strangers = sorted(set(self.names[kind]) - set(own))
+        if not strangers:
+            return 0.0 if kind == "value" else 0.5
         picked = self.random.choice(len(strangers), min(_MOST_OTHERS, len(strangers)), False)
-        found = aurocs(self.relevance, [strangers[i] for i in picked], contrast)
+        found = aurocs(self.by_kind[kind], [strangers[i] for i in picked], contrast)
         return float(np.quantile(found, 0.95))
 
 
@@ -212,12 +222,10 @@ def _scored(
         names, relevance = [c.name for c in own], by_kind[kind]
         found = aurocs(relevance, names, contrast)
         # The best of many candidates must beat what candidates of other concepts reach here.
-        floor, fires = 0.0, np.zeros(len(own))
-        if kind == "phrase":
-            floor = chance(names, contrast)
-            if dictionary is not None and isinstance(relevance, ByEncoder):
-                vectors = relevance.vectors(names)
-                fires = _fires(dictionary, vectors, evidence.latent, contrast)
+        floor, fires = chance(kind, names, contrast), np.zeros(len(own))
+        if dictionary is not None and isinstance(relevance, ByEncoder):
+            vectors = relevance.vectors(names)
+            fires = _fires(dictionary, vectors, evidence.latent, contrast)
         for one, a, f in zip(own, found.tolist(), fires.tolist(), strict=True):
             if a <= floor or _lower_end(a, contrast) <= 0.5 or a < LEAST:
                 continue

@@ -18,14 +18,15 @@ class Candidate:
     name : str
         The name.
     kind : str, default "phrase"
-        Which scorer tests it: ``phrase`` by the encoder or by words, ``value`` by a column.
+        Which scorer tests it: ``phrase`` by the encoder or by words, ``term`` by a bank's
+        hierarchy, ``value`` by a column.
     description : str
         A sentence for people, if the namer has one.
     by : str
         The namer, for the record.
     support : float, default 0
-        From 0 to 1, how much speaks for the name beside its score: how well a bank's entry covers the
-        active rows, the share of the activation that falls with the words.
+        From 0 to 1, how much speaks for the name beside its score: how well an entry of a
+        bank covers the active rows, the share of the activation that falls with the words.
 
     Examples
     --------

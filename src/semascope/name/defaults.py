@@ -8,14 +8,55 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.lexicon import ByEncoder, Relevance
+from semascope.lexicon import ByEncoder, ByValue, Relevance
 from semascope.name.bank import Bank
 from semascope.name.candidates import Namer
 from semascope.name.evidence import Evidence
 from semascope.name.levels import by_bank
+from semascope.name.matching import ByBank
 from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts, by_values
 
 _MOST_PHRASES = 3000
+
+
+def default_scorers(
+    items: pl.DataFrame,
+    text: str | None,
+    relevance: Relevance | None,
+    *,
+    bank: Bank | None = None,
+) -> dict[str, Relevance]:
+    """Choose a scorer for each kind of name that the default namers propose.
+
+    Parameters
+    ----------
+    items : polars.DataFrame
+        All rows.
+    text : str or None
+        The column of texts.
+    relevance : Relevance or None
+        How a phrase scores rows.
+    bank : Bank, optional
+        The vocabulary; where the texts are terms themselves, its hierarchy scores them.
+
+    Returns
+    -------
+    dict of str to Relevance
+        By `Candidate.kind`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.name import default_scorers
+    >>> list(default_scorers(pl.DataFrame({"genre": ["Horror"]}), None, None))
+    ['value']
+    """
+    scorers: dict[str, Relevance] = {"value": ByValue(items)}
+    if relevance is not None:
+        scorers["phrase"] = relevance
+    if bank is not None and text is not None and isinstance(relevance, ByEncoder):
+        scorers["term"] = ByBank(bank, items[text], relevance)
+    return scorers
 
 
 def default_namers(

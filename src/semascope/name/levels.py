@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
-from semascope.lexicon import ByEncoder, unit
+from semascope.lexicon import ByEncoder
 from semascope.name.bank import Bank
 from semascope.name.candidates import Candidate, Namer
 from semascope.name.evidence import Evidence
+from semascope.name.matching import are_terms, matched_by_vectors, matched_by_words
 from semascope.name.namers import separating
-from semascope.name.words import clauses, merge_key
 
-_BLOCK = 1024
+_MOST_FORMS = 3
 # Banks of up to so many entries are embedded as wholes.
 _SMALL = 5000
-# Items of up to so many words are looked up as wholes.
-_TERM = 5
-_NEAREST = 3
-_CLOSE = 0.55
 # Weight of the bank's own sizes against counted rows, in rows.
 _PRIOR_ROWS = 5.0
 # An entry must stand above so many of the active rows.
@@ -84,11 +79,13 @@ def by_bank(
     """
     parts = [np.concatenate([e.contrast.active, e.contrast.inactive]) for e in evidence]
     rows = np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+    terms = are_terms(texts)
+    kind = "term" if terms else "phrase"
     said = matched_by_words(bank, rows, texts)
     # Of a large bank only what the texts speak of is embedded, and what lies above it.
     known = np.arange(len(bank)) if len(bank) <= _SMALL else _spoken_of(bank, said)
     vectors = relevance.vectors([bank.terms[i] for i in known])
-    under = (said + _matched_by_vectors(said, rows, relevance, known, vectors)) @ bank.closure
+    under = (said + matched_by_vectors(said, rows, relevance, known, vectors)) @ bank.closure
     under.data[:] = 1
     under = csr_array(under.tocsc()[:, known])
 
@@ -103,20 +100,22 @@ def by_bank(
         )
         gain[share < _COVERED] = 0
         cosine = vectors @ separating(evidence, relevance)
-        # Of entries that say the same of all rows, the nearest in meaning.
-        best = np.lexsort((-cosine, -np.round(gain, 9)))[:most]
-        best = best[gain[best] > 0]
+        # Of entries that say about the same of all rows, the nearest in meaning.
+        level = np.round(gain / gain.max(), 1) if gain.max() > 0 else gain
+        best = np.lexsort((-cosine, -level))[:most]
+        best = best[level[best] > 0]
         if not len(best):
             best = np.argsort(-cosine, kind="stable")[:near]
-        return [
-            Candidate(
-                bank.terms[known[i]],
-                description=bank.descriptions[known[i]],
-                by="bank",
-                support=float(gain[i] / gain.max()) if gain[i] > 0 else 0.0,
-            )
-            for i in best.tolist()
-        ]
+        found = []
+        for i in best.tolist():
+            entry = int(known[i])
+            # What a long text mentions in passing speaks less for an entry than what a term is; and
+            # there the form of a word that fits may be another than the first.
+            support = float(level[i]) if terms else 0.0
+            names = (bank.terms[entry], *bank.synonyms[entry])[: 1 if terms else _MOST_FORMS]
+            meaning = bank.descriptions[entry]
+            found += [Candidate(n, kind, meaning, by="bank", support=support) for n in names]
+        return found
 
     return propose
 
@@ -164,89 +163,3 @@ def description_gain(
     q, p = np.clip(q, 1e-9, 1 - 1e-9), np.clip(p, 1e-9, 1 - 1e-9)
     gain = np.where(p > q, p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)), 0.0)
     return gain.astype(np.float64), np.asarray(p, dtype=np.float64)
-
-
-def matched_by_words(bank: Bank, rows: npt.NDArray[np.int64], texts: pl.Series | None) -> csr_array:
-    """Match rows to the entries that they name: sparse, shape (rows, entries), 1 where they do.
-
-    A short text that is a term stands for its entries, however many senses it has; else all
-    entries count that the text mentions.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import polars as pl
-    >>> from semascope.name import Bank
-    >>> from semascope.name.levels import matched_by_words
-    >>> bank = Bank.of({"apple": "fruit", "bus": "vehicle"})
-    >>> texts = pl.Series(["apples", "I eat an apple in the bus, on my way to work"])
-    >>> matched_by_words(bank, np.arange(2), texts).toarray()
-    array([[1, 0, 0, 0],
-           [1, 1, 0, 0]], dtype=int32)
-    """
-    indptr, indices = [0], []
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        said = [""] * len(block) if texts is None else texts.gather(block).fill_null("").to_list()
-        for text in said:
-            whole = bank.lookup(text) if _is_term(text) else ()
-            indices += sorted(set(whole) or mentioned(bank, text))
-            indptr.append(len(indices))
-    return _incidence(indptr, indices, len(bank))
-
-
-def _matched_by_vectors(
-    said: csr_array,
-    rows: npt.NDArray[np.int64],
-    relevance: ByEncoder,
-    known: npt.NDArray[np.int64],
-    vectors: npt.NDArray[np.float32],
-) -> csr_array:
-    """Match rows that name no entry to the entries that are close."""
-    indptr = np.zeros(len(rows) + 1, dtype=np.int64)
-    indices: list[int] = []
-    blank = np.flatnonzero(np.diff(said.indptr) == 0)
-    top = min(_NEAREST, len(known))
-    for start in range(0, len(blank) if top else 0, _BLOCK):
-        block = blank[start : start + _BLOCK]
-        cosine = unit(relevance.source.take(rows[block])) @ vectors.T
-        nearest = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
-        for i, near, close in zip(block, nearest, cosine, strict=True):
-            found = sorted(int(known[e]) for e in near if close[e] >= _CLOSE)
-            indptr[i + 1] = len(found)
-            indices += found
-    return _incidence(np.cumsum(indptr), indices, said.shape[1])
-
-
-def _incidence(indptr: Any, indices: list[int], width: int) -> csr_array:
-    data = np.ones(len(indices), dtype=np.int32)
-    places = np.array(indices, dtype=np.int64)
-    return csr_array((data, places, np.asarray(indptr)), shape=(len(indptr) - 1, width))
-
-
-def mentioned(bank: Bank, text: str) -> set[int]:
-    """Return the entries that a text mentions; the longest name at a place counts.
-
-    Examples
-    --------
-    >>> from semascope.name import Bank
-    >>> from semascope.name.levels import mentioned
-    >>> mentioned(Bank(("card", "credit card", "fee")), "a fee for my credit card")
-    {1, 2}
-    """
-    found: set[int] = set()
-    for run in clauses(text):
-        at = 0
-        while at < len(run):
-            for n in range(min(bank.longest, len(run) - at), 0, -1):
-                hits = bank.lookup(" ".join(run[at : at + n]))
-                if hits:
-                    found |= set(hits)
-                    at += n - 1
-                    break
-            at += 1
-    return found
-
-
-def _is_term(text: str) -> bool:
-    return 0 < merge_key(text).count(" ") + 1 <= _TERM and len(clauses(text)) == 1

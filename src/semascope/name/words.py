@@ -19,7 +19,8 @@ _MOST_CONTENT = 4
 _JOINTS = frozenset("of the a an for in on to and with from at by as or per".split())  # noqa: SIM905
 # Words that say nothing alone and leave a phrase dangling at either end.
 _LIGHT = frozenset(
-    """able actually ain't allow allows also asked can't cannot come comes coming couldn't did
+    """able actually aint arent cant didnt doesnt dont hasnt havent im isnt ive wasnt whats wont
+    ain't allow allows also asked can't cannot come comes coming couldn't did
     didn't does doesn't doing don't gave gets getting given gives giving gone got gotten hadn't
     hasn't haven't having he's here's hi hello how's i'd i'll i'm i've isn't it'd it'll it's its
     just kind know knows let lets let's like likely lot lots made make makes making maybe mine need

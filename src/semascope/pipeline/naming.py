@@ -9,12 +9,13 @@ import polars as pl
 
 from semascope.core import Codes, progress
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, ByValue, Contrast, Relevance, contrasts
+from semascope.lexicon import ByEncoder, Contrast, Relevance, contrasts
 from semascope.measure import Verdict, verify_names
 from semascope.name import (
     Bank,
     Evidence,
     Proposal,
+    default_scorers,
     describing_columns,
     gather_evidence,
     name_concepts,
@@ -121,6 +122,7 @@ def name_and_verify(
         One of each for every latent.
     """
     relevance, seed = material.relevance, material.seed
+    scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
         proposals = name_concepts(
             drawn,
@@ -132,16 +134,16 @@ def name_and_verify(
             seed=seed,
             on_done=bar.advance,
             evidence=material.evidence(dictionary, codes, drawn),
+            scorers=scorers,
             bank=material.bank,
         )
-    by_value = ByValue(material.items)
     tested = material.contrasts(dictionary, codes, "verify")
     with progress("measure", len(drawn), "names", show=show_progress) as bar:
         verdicts = verify_names(
             [p.name for p in proposals],
             [p.threshold for p in proposals],
             tested,
-            lambda j: by_value if proposals[j].kind == "value" or not relevance else relevance,
+            lambda j: scorers[proposals[j].kind or "value"],
             seed=seed,
             on_done=bar.advance,
         )
