@@ -1,15 +1,15 @@
 """How well names name: planted clusters of words, and labelled texts, by every namer.
 
 (a) ``word_categories``: each category of Battig, AP, BLESS and ESSLI is planted as a concept over
-the words of its set. A name succeeds if it is the gold label's synset in ``wordnet_nouns`` or lies at
-most two steps above it. The gold sense is that sense of the label that covers most of the words.
+the words of its set. A name succeeds if it is the gold label's synset in ``wordnet_nouns`` or lies
+at most two steps above it. The gold sense is that sense of the label that covers most of the words.
 
 (b) banking77, TREC and arXiv topics: the concept of a learned dictionary that tells a class best
 (by F1 on *discover* rows) is named from *name* rows; ``planted`` names the class's own rows. A name
 is judged by the rank of the gold label among all labels of the set, by cosine to the embedded name.
 
-Random and shuffled names stand beside every namer. AP and BLESS were looked at while the namers
-were made; Battig and ESSLI were not.
+Random and shuffled names stand beside every namer. Constants of the namers were chosen on AP and
+BLESS; Battig and ESSLI had no part in it.
 
 Run: python benchmarks/naming.py [--words] [--texts] [--limit 4000]
 """

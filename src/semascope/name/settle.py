@@ -103,24 +103,30 @@ class _Taken:
     def __init__(self, scorers: Mapping[str, Relevance]) -> None:
         self.scorers = scorers
         self.owners: dict[str, int] = {}
-        self.vectors: dict[str, list[npt.NDArray[np.float32]]] = {}
+        # Room for twice the names each time it is full: each name is compared with all before it.
+        self.vectors: dict[str, npt.NDArray[np.float32]] = {}
         self.latents: dict[str, list[int]] = {}
 
     def by(self, candidate: Candidate) -> int | None:
         """Return the concept that has this name, or one that says the same."""
         owner = self.owners.get(_key(candidate))
-        others = self.vectors.get(candidate.kind)
-        if owner is not None or not others:
+        latents = self.latents.get(candidate.kind)
+        if owner is not None or not latents:
             return owner
-        cosine = np.asarray(others) @ self._vector(candidate)
+        cosine = self.vectors[candidate.kind][: len(latents)] @ self._vector(candidate)
         nearest = int(cosine.argmax())
-        return self.latents[candidate.kind][nearest] if cosine[nearest] >= _SAME else None
+        return latents[nearest] if cosine[nearest] >= _SAME else None
 
     def add(self, candidate: Candidate, latent: int) -> None:
         self.owners[_key(candidate)] = latent
         if isinstance(self.scorers.get(candidate.kind), ByEncoder):
-            self.vectors.setdefault(candidate.kind, []).append(self._vector(candidate))
-            self.latents.setdefault(candidate.kind, []).append(latent)
+            vector = self._vector(candidate)
+            latents = self.latents.setdefault(candidate.kind, [])
+            room = self.vectors.setdefault(candidate.kind, np.zeros((16, len(vector)), np.float32))
+            if len(latents) == len(room):
+                room = self.vectors[candidate.kind] = np.concatenate([room, np.zeros_like(room)])
+            room[len(latents)] = vector
+            latents.append(latent)
 
     def _vector(self, candidate: Candidate) -> npt.NDArray[np.float32]:
         relevance = self.scorers[candidate.kind]

@@ -143,6 +143,11 @@ def read_inputs(request: Request) -> Inputs:
     splits = split_of(items[id])
     _check_enough(request, splits, None if source is None else source.shape[1])
     bank = request.bank
+    if bank is not None and (text is None or (source is not None and request.encoder is None)):
+        raise InputError(
+            "a bank needs an encoder that embeds its terms, and a column of texts; name the "
+            "encoder of the vectors, or leave out the bank"
+        )
     if bank is not None and not isinstance(bank, Bank):
         bank = read_bank(bank)
     return Inputs(items, id, text, source, splits, skipped, digest, zero_rows, bank)
