@@ -24,6 +24,7 @@ from semascope.name.words import merge_key
 # A name that ranks held-in rows worse than this misleads more than it tells.
 LEAST = 0.65
 _MOST_OTHERS = 40
+_PER_WORD = 0.01
 
 
 @dataclass
@@ -90,9 +91,9 @@ def name_concepts(
     A candidate is scored by how well the name alone tells held-in active from inactive rows
     (AUROC). A tenth of how strongly a phrase fires the concept is added, a tenth of what else
     speaks for it (`Candidate.support`, or the share of the activation that falls with its words),
-    and a hundredth is taken off for each word after the first, so that of equals the shorter name
-    wins. The best candidate becomes the name if it clears chance, the candidates of other
-    concepts, and ``LEAST``; no two concepts get the same name.
+    and a hundredth is taken off for each content word after the first, so that of equals the
+    shorter name wins. The best candidate becomes the name if it clears chance, the candidates of
+    other concepts, and ``LEAST``; no two concepts get the same name.
 
     Parameters
     ----------
@@ -232,7 +233,7 @@ def _scored(
             if kind == "phrase":
                 support = max(one.support, depends(evidence, one.name))
                 extra = max(0, len(merge_key(one.name).split()) - 1)
-                out.append(Scored(one, a + 0.1 * f + 0.1 * support - 0.01 * extra, a))
+                out.append(Scored(one, a + 0.1 * f + 0.1 * support - _PER_WORD * extra, a))
             else:
                 out.append(Scored(one, a + 0.1 * one.support, a))
     return sorted(out, key=lambda s: (-s.score, s.candidate.name))

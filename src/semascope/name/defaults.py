@@ -103,7 +103,7 @@ def default_namers(
     if texts is None or relevance is None:
         return namers
     book = book_of(evidence, texts)
-    namers += [by_contrast(book, most=most), by_parts(texts)]
+    namers += [by_contrast(book, most=most), by_parts(texts, book)]
     if isinstance(relevance, ByEncoder):
         namers.append(by_encoder(book.phrases[:_MOST_PHRASES], relevance, atoms=atoms))
         if bank is not None:

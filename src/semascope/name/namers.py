@@ -142,8 +142,17 @@ def separating(evidence: Evidence, relevance: ByEncoder) -> npt.NDArray[np.float
     return mean(c.active) - mean(c.inactive) if len(c.inactive) else mean(c.active)
 
 
-def by_parts(texts: pl.Series, *, most: int = 10) -> Namer:
+def by_parts(texts: pl.Series, book: PhraseBook | None = None, *, most: int = 10) -> Namer:
     """Propose phrases of the words on which the activation depends most.
+
+    Parameters
+    ----------
+    texts : polars.Series
+        Texts of all rows.
+    book : PhraseBook, optional
+        Phrases that more than one text says; of others only pairs of words are proposed.
+    most : int, default 10
+        Phrases for each concept.
 
     Examples
     --------
@@ -157,6 +166,7 @@ def by_parts(texts: pl.Series, *, most: int = 10) -> Namer:
     >>> by_parts(pl.Series(["a late train", "Late tea"]))(Evidence(0, drawn, parts=parts))[0].name
     'late'
     """
+    known = None if book is None else {merge_key(phrase) for phrase in book.phrases}
 
     def propose(evidence: Evidence) -> list[Candidate]:
         weight = stem_shares(evidence)
@@ -164,6 +174,8 @@ def by_parts(texts: pl.Series, *, most: int = 10) -> Namer:
         form: dict[str, str] = {}
         for row in sorted({p.row for p in evidence.parts if p.start is not None}):
             for key, phrase in phrases(str(texts[row])):
+                if known is not None and key.count(" ") > 1 and merge_key(phrase) not in known:
+                    continue
                 if all(s in weight for s in key.split()):
                     said[key].add(row)
                     form.setdefault(key, phrase)
