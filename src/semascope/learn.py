@@ -30,6 +30,7 @@ def learn(
     baseline: bool = True,
     cache: Any = None,
     checkpoint_every: float = 30.0,
+    bank: Any = None,
     progress: bool = True,
 ) -> Lexicon:
     """Learn a lexicon: a dictionary of named and verified concepts.
@@ -78,6 +79,9 @@ def learn(
         Folder for embedded texts; False keeps none.
     checkpoint_every : float, default 30
         Seconds between checkpoints of training, from which an interrupted run goes on.
+    bank : path or Bank, optional
+        A vocabulary from which names are taken, beside the words of the texts: a glossary, a
+        taxonomy or a WordNet table; see `semascope.name.read_bank`. Needs an encoder.
     progress : bool, default True
         Show progress bars.
 
@@ -123,6 +127,7 @@ def learn(
             baseline=baseline,
             cache=cache,
             checkpoint_every=checkpoint_every,
+            bank=bank,
             progress=progress,
         )
     )

@@ -60,6 +60,10 @@ def learn(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints of training.")
     ] = 30.0,
+    bank: Annotated[
+        Path | None,
+        typer.Option(help="Vocabulary for names: a glossary, a taxonomy or a WordNet table."),
+    ] = None,
     cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -96,6 +100,7 @@ def learn(
             baseline=baseline,
             cache=None if cache else False,
             checkpoint_every=checkpoint_every,
+            bank=bank,
             progress=not quiet,
         )
     except KeyboardInterrupt:

@@ -1,11 +1,23 @@
-"""Names for concepts: phrases and values that hold up; a language model's, if there is one."""
+"""Names for concepts that hold up: phrases, terms, rules, patterns; a language model's, too."""
 
 from semascope.name.asked import Case, ask_names, cases_of, naming_requests
-from semascope.name.assign import Proposal, aurocs, name_concepts
+from semascope.name.assign import Proposal, name_concepts
+from semascope.name.bank import Bank
+from semascope.name.bank_files import read_bank
+from semascope.name.by_columns import by_rules, by_values
+from semascope.name.candidates import Candidate, Namer, merged
 from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
+from semascope.name.defaults import default_namers, default_scorers
+from semascope.name.evidence import Evidence, Part, PartFinder, gather_evidence
+from semascope.name.families import Family, group_concepts, name_families
 from semascope.name.found import Found
-from semascope.name.phrases import candidate_phrases
+from semascope.name.held_in import aurocs
+from semascope.name.levels import by_bank
+from semascope.name.matching import ByBank
+from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts
+from semascope.name.parts import segments, text_parts
+from semascope.name.phrases import PhraseBook, candidate_phrases, contrasted, phrase_book
 from semascope.name.sequences import find_patterns
 from semascope.name.sheets import Band, Sheet, contrast_sheet, exemplars
 from semascope.name.subgroups import find_rules
@@ -14,23 +26,50 @@ from semascope.name.values import Association, associations, describing_columns
 __all__ = [
     "Association",
     "Band",
+    "Bank",
+    "ByBank",
+    "Candidate",
     "Case",
     "Conditions",
+    "Evidence",
+    "Family",
     "Found",
+    "Namer",
+    "Part",
+    "PartFinder",
+    "PhraseBook",
     "Proposal",
     "Sheet",
     "ask_names",
     "associations",
     "aurocs",
+    "book_of",
+    "by_bank",
+    "by_contrast",
+    "by_encoder",
+    "by_parts",
+    "by_rules",
+    "by_values",
     "candidate_phrases",
     "cases_of",
     "combine_names",
     "conditions",
     "contrast_sheet",
+    "contrasted",
+    "default_namers",
+    "default_scorers",
     "describing_columns",
     "exemplars",
     "find_patterns",
     "find_rules",
+    "gather_evidence",
+    "group_concepts",
+    "merged",
     "name_concepts",
+    "name_families",
     "naming_requests",
+    "phrase_book",
+    "read_bank",
+    "segments",
+    "text_parts",
 ]

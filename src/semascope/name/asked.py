@@ -27,21 +27,19 @@ from semascope.llm import (
     quote,
     read_object,
 )
-from semascope.name.assign import (
-    LEAST,
-    Proposal,
-    _Candidate,
-    _key,
-    _lower_end,
-    _settle,
-    _status,
-    _threshold,
-    aurocs,
-)
+from semascope.name.assign import Proposal
+from semascope.name.candidates import Candidate
+from semascope.name.evidence import Evidence
+from semascope.name.held_in import LEAST, aurocs, lower_end, threshold
+from semascope.name.settle import Scored, settle
+from semascope.name.words import merge_key
 
 CANDIDATES = 4
 _LONGEST_NAME = 80
 _OTHERS = 40
+_MOST_ALTERNATIVES = 4
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+_NOTHING = Contrast(_NO_ROWS, np.zeros(0, dtype=np.float32), _NO_ROWS, _NO_ROWS)
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def cases_of(
                 values=() if values is None else values[j],
                 held=held,
                 current=(current[j] or "") if current is not None else "",
-                status=_status(contrast),
+                status=_status(j, contrast),
             )
         )
     return out
@@ -249,13 +247,26 @@ def ask_names(
         found[j] = names or {}
     proposals = [Proposal(case.status, evidence=list(case.values)) for case in cases]
     options = _scored(cases, found, relevance, seed)
-    _settle(options, proposals)
-    for case, proposal, names in zip(cases, proposals, found, strict=True):
-        if proposal.name is None:
+    evidence = [Evidence(j, case.held or _NOTHING) for j, case in enumerate(cases)]
+    chosen = settle(options, evidence, {} if relevance is None else {"phrase": relevance})
+    for case, proposal, names, best, own in zip(
+        cases, proposals, found, chosen, options, strict=True
+    ):
+        if best is None:
             continue
-        proposal.description = names.get(proposal.name, "")
+        name = best.candidate.name
+        proposal.status, proposal.name, proposal.kind, proposal.by = (
+            "named",
+            name,
+            "phrase",
+            "asked",
+        )
+        proposal.held_in, proposal.description = best.held_in, names.get(name, "")
+        proposal.alternatives = [s.candidate.name for s in own if s is not best][
+            :_MOST_ALTERNATIVES
+        ]
         if case.held is not None and relevance is not None:
-            proposal.threshold = _threshold(relevance, proposal.name, case.held)
+            proposal.threshold = threshold(relevance, name, case.held)
         else:
             proposal.held_in = None
     return proposals, asked.report
@@ -328,9 +339,9 @@ def _read_names(text: str, code: str, count: int) -> dict[str, str]:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             continue
         name = plain(entry["name"], limit=200).strip(" \"'.*`")
-        if not name or len(name) > _LONGEST_NAME or _key(name) in keys:
+        if not name or len(name) > _LONGEST_NAME or merge_key(name) in keys:
             continue
-        keys.add(_key(name))
+        keys.add(merge_key(name))
         found[name] = plain(str(entry.get("description") or ""), limit=400)
     if not found:
         raise ValueError("the answer has no names")
@@ -339,19 +350,19 @@ def _read_names(text: str, code: str, count: int) -> dict[str, str]:
 
 def _scored(
     cases: Sequence[Case], found: list[dict[str, str]], relevance: Relevance | None, seed: int
-) -> list[list[_Candidate]]:
+) -> list[list[Scored]]:
     everything = sorted({name for names in found for name in names})
     if isinstance(relevance, ByEncoder) and everything:
         relevance.vectors(everything)
     random = generator(seed, "other names")
-    options: list[list[_Candidate]] = []
+    options: list[list[Scored]] = []
     for case, names in zip(cases, found, strict=True):
         own = list(names)
         if not own:
             options.append([])
         elif relevance is None or case.held is None:
             # Without rows to choose on, the model's own order stands.
-            options.append([_Candidate(n, "phrase", 1 - 0.01 * i, 0.5) for i, n in enumerate(own)])
+            options.append([_first_choice(n, i) for i, n in enumerate(own)])
         else:
             own += [case.current] if case.current and case.current not in names else []
             strangers = sorted(set(everything) - set(own))
@@ -361,17 +372,26 @@ def _scored(
     return options
 
 
+def _first_choice(name: str, rank: int) -> Scored:
+    return Scored(Candidate(name, by="asked"), 1 - 0.01 * rank, 0.5)
+
+
+def _status(latent: int, contrast: Contrast) -> str:
+    found = Evidence(latent, contrast).status
+    return "unnamed" if found == "ready" else found
+
+
 def _held_up(
     own: list[str], others: list[str], held: Contrast, relevance: Relevance
-) -> list[_Candidate]:
+) -> list[Scored]:
     if not len(held.active) or not len(held.inactive):
         return []
     scores = aurocs(relevance, [*own, *others], held)
     chance = float(np.quantile(scores[len(own) :], 0.95)) if others else 0.5
     kept = [
-        _Candidate(name, "phrase", float(a), float(a))
+        Scored(Candidate(name, by="asked"), float(a), float(a))
         for name, a in zip(own, scores, strict=False)
-        if a > chance and a >= LEAST and _lower_end(a, held) > 0.5
+        if a > chance and a >= LEAST and lower_end(a, held) > 0.5
     ]
     # Among equals the model's order stands.
     return sorted(kept, key=lambda c: -c.score)

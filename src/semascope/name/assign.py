@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import auroc, generator
+from semascope.core import InputError, generator
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, ByValue, Contrast, Relevance
-from semascope.name.phrases import candidate_phrases
-from semascope.name.values import associations, describing_columns
+from semascope.lexicon import ByEncoder, Contrast, Relevance
+from semascope.name.bank import Bank
+from semascope.name.candidates import STATED, Candidate, Namer, merged
+from semascope.name.defaults import default_namers, default_scorers
+from semascope.name.evidence import Evidence, gather_evidence
+from semascope.name.held_in import LEAST, aurocs, lower_end, threshold
+from semascope.name.namers import depends
+from semascope.name.settle import Scored, settle
+from semascope.name.values import describing_columns
+from semascope.name.words import merge_key
 
-# Fewer active rows than this on the *name* side can show nothing.
-FEWEST = 5
-# A name that ranks held-in rows worse than this misleads more than it tells.
-LEAST = 0.65
+_MOST_OTHERS = 40
+_PER_WORD = 0.01
 
 
 @dataclass
@@ -32,7 +37,8 @@ class Proposal:
     name : str or None
         The chosen name.
     kind : str or None
-        ``phrase`` or ``value``.
+        ``phrase``, ``term`` (of a bank), ``value`` or ``rule`` (over columns), or what another
+        scorer tests.
     held_in : float or None
         AUROC of the name on the *name* rows that chose it: optimistic, kept for the record.
     threshold : float or None
@@ -42,7 +48,9 @@ class Proposal:
     evidence : list of str
         Over-represented values, in words.
     description : str
-        One sentence on what shows the concept, if a language model wrote one.
+        A sentence, if the namer had one.
+    by : str or None
+        The namer.
 
     Examples
     --------
@@ -59,14 +67,7 @@ class Proposal:
     alternatives: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     description: str = ""
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    name: str
-    kind: str
-    score: float
-    held_in: float
+    by: str | None = None
 
 
 def name_concepts(
@@ -80,14 +81,19 @@ def name_concepts(
     most: int = 30,
     seed: int = 0,
     on_done: Callable[[int], object] = lambda n: None,
+    evidence: Sequence[Evidence] | None = None,
+    namers: Sequence[Namer] | None = None,
+    scorers: Mapping[str, Relevance] | None = None,
+    bank: Bank | None = None,
 ) -> list[Proposal]:
-    """Name each concept from its *name* rows, without a language model.
+    """Name each concept from its *name* rows: namers propose, scorers choose among all of them.
 
-    Candidates are phrases that active texts hold more often than near-misses, and over-represented
-    values of columns. A phrase is scored by how well the phrase itself, embedded, tells held-in
-    active from inactive rows (AUROC), plus a tenth of how strongly it fires the concept. The best
-    candidate becomes the name if it clears chance, the names of other concepts, and ``LEAST``; no
-    two concepts get the same name.
+    A candidate is scored by how well the name alone tells held-in active from inactive rows
+    (AUROC). A tenth of how strongly a phrase fires the concept is added, a tenth of what else
+    speaks for it (`Candidate.support`, or the share of the activation that falls with its words),
+    and a hundredth is taken off for each content word after the first, so that of equals the
+    shorter name wins. The best candidate becomes the name if it clears chance, the candidates of
+    other concepts, and ``LEAST``; no two concepts get the same name.
 
     Parameters
     ----------
@@ -104,11 +110,19 @@ def name_concepts(
     leave_out : sequence of str
         Columns that must not become names, such as the id.
     most : int, default 30
-        Phrases tried for each concept.
+        Phrases by contrast tried for each concept.
     seed : int
         Choice of the other concepts' phrases that a name has to beat.
     on_done : callable
         Told how many concepts were finished.
+    evidence : sequence of Evidence, optional
+        What `gather_evidence` found for `drawn`; by default only what rows and columns tell.
+    namers : sequence of callable, optional
+        Functions from evidence to candidates; by default those of `default_namers`.
+    scorers : mapping of str to Relevance, optional
+        Scorers of further kinds of candidates.
+    bank : Bank, optional
+        A vocabulary for the default namers.
 
     Returns
     -------
@@ -128,93 +142,110 @@ def name_concepts(
     >>> name_concepts(drawn, items, text="t", relevance=ByWords(items["t"]))[0].name
     'late delivery'
     """
-    columns = describing_columns(items, [*leave_out, *([text] if text else [])])
-    phrases = [_phrases(c, items, text if relevance is not None else None, most) for c in drawn]
-    everything = sorted({p for found in phrases for p in found})
-    if isinstance(relevance, ByEncoder) and everything:
-        relevance.vectors(everything)
-    by_value = ByValue(items)
-    random = generator(seed, "other names")
-    options: list[list[_Candidate]] = []
-    proposals: list[Proposal] = []
-    for latent, contrast in enumerate(drawn):
-        proposal = Proposal(_status(contrast))
-        found: list[_Candidate] = []
-        if proposal.status == "unnamed":
-            values = associations(items, columns, contrast)
-            proposal.evidence = [str(v) for v in values]
-            others = _others(everything, phrases[latent], random)
-            found = _phrase_candidates(
-                phrases[latent], others, contrast, relevance, dictionary, latent
-            )
-            found += _value_candidates([v.rule for v in values], contrast, by_value)
-            found.sort(key=lambda c: (-c.score, c.name))
-        options.append(found)
-        proposals.append(proposal)
+    if evidence is None:
+        columns = describing_columns(items, [*leave_out, *([text] if text else [])])
+        evidence = gather_evidence(drawn, items=items, columns=columns)
+    if namers is None:
+        texts = None if text is None else items[text]
+        atoms = None if dictionary is None else dictionary.atoms
+        namers = default_namers(
+            evidence,
+            texts,
+            relevance,
+            atoms=atoms,
+            bank=bank,
+            items=items,
+            leave_out=[*leave_out, *([text] if text else [])],
+            most=most,
+        )
+    by_kind = {**default_scorers(items, text, relevance, bank=bank), **(scorers or {})}
+    candidates = [
+        merged(c for namer in namers for c in namer(e)) if e.status == "ready" else []
+        for e in evidence
+    ]
+    _check_kinds(candidates, by_kind)
+    chance = _Chance(candidates, by_kind, seed)
+    options: list[list[Scored]] = []
+    for e, found in zip(evidence, candidates, strict=True):
+        options.append(_scored(e, found, by_kind, chance, dictionary))
         on_done(1)
-    _settle(options, proposals)
-    for proposal, contrast in zip(proposals, drawn, strict=True):
-        if proposal.name is not None:
-            by = by_value if proposal.kind == "value" else relevance
-            proposal.threshold = _threshold(by, proposal.name, contrast)  # type: ignore[arg-type]
+    proposals = [Proposal("unnamed" if e.status == "ready" else e.status) for e in evidence]
+    chosen = settle(options, evidence, by_kind)
+    for j, (proposal, e) in enumerate(zip(proposals, evidence, strict=True)):
+        proposal.evidence = [str(v) for v in e.values] if e.status == "ready" else []
+        best = chosen[j]
+        if best is None:
+            continue
+        one = best.candidate
+        proposal.status, proposal.name, proposal.kind = "named", one.name, one.kind
+        proposal.held_in, proposal.description, proposal.by = best.held_in, one.description, one.by
+        proposal.alternatives = _alternatives(best, options[j])
+        proposal.threshold = threshold(by_kind[one.kind], one.name, e.contrast)
     return proposals
 
 
-def _status(contrast: Contrast) -> str:
-    if len(contrast.active) == 0:
-        return "dead"
-    few = min(len(contrast.active), len(contrast.inactive)) < FEWEST
-    return "rare" if few else "unnamed"
+def _check_kinds(candidates: list[list[Candidate]], by_kind: Mapping[str, Relevance]) -> None:
+    for one in (c for found in candidates for c in found):
+        if one.kind not in by_kind:
+            raise InputError(
+                f"no scorer for names of kind '{one.kind}', such as '{one.name}' by {one.by}; "
+                f"give one in scorers (known: {', '.join(sorted(by_kind))})"
+            )
 
 
-def _phrases(contrast: Contrast, items: pl.DataFrame, text: str | None, most: int) -> list[str]:
-    if text is None or _status(contrast) != "unnamed":
-        return []
-    active = items[text].gather(contrast.active).fill_null("").to_list()
-    inactive = items[text].gather(contrast.inactive).fill_null("").to_list()
-    found = candidate_phrases(active, contrast.activations, inactive, most=most)
-    return [phrase for phrase, _ in found]
+class _Chance:
+    """What candidates of other concepts reach on the rows of one."""
+
+    def __init__(
+        self, candidates: list[list[Candidate]], by_kind: Mapping[str, Relevance], seed: int
+    ) -> None:
+        self.by_kind = by_kind
+        self.random = generator(seed, "other names")
+        self.names: dict[str, list[str]] = {}
+        for kind, relevance in by_kind.items():
+            names = sorted({c.name for found in candidates for c in found if c.kind == kind})
+            # Rules that state the same of nearly the same rows are no matter of chance.
+            self.names[kind] = [] if kind in STATED else names
+            if isinstance(relevance, ByEncoder) and names:
+                relevance.vectors(names)
+
+    def __call__(self, kind: str, own: list[str], contrast: Contrast) -> float:
+        strangers = sorted(set(self.names[kind]) - set(own))
+        if not strangers:
+            return 0.0 if kind in STATED else 0.5
+        picked = self.random.choice(len(strangers), min(_MOST_OTHERS, len(strangers)), False)
+        found = aurocs(self.by_kind[kind], [strangers[i] for i in picked], contrast)
+        return float(np.quantile(found, 0.95))
 
 
-def _others(everything: list[str], own: list[str], random: np.random.Generator) -> list[str]:
-    strangers = sorted(set(everything) - set(own))
-    if not strangers:
-        return []
-    return [strangers[i] for i in random.choice(len(strangers), min(40, len(strangers)), False)]
-
-
-def _phrase_candidates(
-    phrases: list[str],
-    others: list[str],
-    contrast: Contrast,
-    relevance: Relevance | None,
+def _scored(
+    evidence: Evidence,
+    candidates: list[Candidate],
+    by_kind: Mapping[str, Relevance],
+    chance: _Chance,
     dictionary: Dictionary | None,
-    latent: int,
-) -> list[_Candidate]:
-    if not phrases or relevance is None:
-        return []
-    found = aurocs(relevance, [*phrases, *others], contrast)
-    # The best of many candidates must beat what the best phrases of other concepts reach here.
-    chance = float(np.quantile(found[len(phrases) :], 0.95)) if others else 0.5
-    fires = np.zeros(len(phrases))
-    if dictionary is not None and isinstance(relevance, ByEncoder):
-        fires = _fires(dictionary, relevance.vectors(phrases), latent, contrast)
-    return [
-        _Candidate(phrase, "phrase", float(a + 0.1 * f), float(a))
-        for phrase, a, f in zip(phrases, found, fires, strict=False)
-        if a > chance and _lower_end(a, contrast) > 0.5 and a >= LEAST
-    ]
-
-
-def _value_candidates(rules: list[str], contrast: Contrast, by_value: ByValue) -> list[_Candidate]:
-    if not rules:
-        return []
-    found = aurocs(by_value, rules, contrast)
-    return [
-        _Candidate(rule, "value", float(a), float(a))
-        for rule, a in zip(rules, found, strict=True)
-        if _lower_end(a, contrast) > 0.5 and a >= LEAST
-    ]
+) -> list[Scored]:
+    """Score one concept's candidates, best first, leaving out what does not hold up."""
+    contrast, out = evidence.contrast, []
+    for kind in sorted({c.kind for c in candidates}):
+        own = [c for c in candidates if c.kind == kind]
+        names, relevance = [c.name for c in own], by_kind[kind]
+        found = aurocs(relevance, names, contrast)
+        # The best of many candidates must beat what candidates of other concepts reach here.
+        floor, fires = chance(kind, names, contrast), np.zeros(len(own))
+        if dictionary is not None and isinstance(relevance, ByEncoder):
+            vectors = relevance.vectors(names)
+            fires = _fires(dictionary, vectors, evidence.latent, contrast)
+        for one, a, f in zip(own, found.tolist(), fires.tolist(), strict=True):
+            if a <= floor or lower_end(a, contrast) <= 0.5 or a < LEAST:
+                continue
+            if kind == "phrase":
+                support = max(one.support, depends(evidence, one.name))
+                extra = max(0, len(merge_key(one.name).split()) - 1)
+                out.append(Scored(one, a + 0.1 * f + 0.1 * support - _PER_WORD * extra, a))
+            else:
+                out.append(Scored(one, a + 0.1 * one.support, a))
+    return sorted(out, key=lambda s: (-s.score, s.candidate.name))
 
 
 def _fires(
@@ -226,80 +257,6 @@ def _fires(
     return np.asarray(np.clip(column / usual if usual > 0 else column, 0, 1), dtype=np.float64)
 
 
-def aurocs(
-    relevance: Relevance, names: Sequence[str], contrast: Contrast
-) -> npt.NDArray[np.float64]:
-    """Return how well each name ranks active above inactive rows, shape (names,).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import polars as pl
-    >>> from semascope.lexicon import ByWords, Contrast
-    >>> from semascope.name import aurocs
-    >>> rows, none = np.array([0]), np.arange(0)
-    >>> contrast = Contrast(rows, np.ones(1, dtype=np.float32), none, rows + 1)
-    >>> aurocs(ByWords(pl.Series(["tea", "car"])), ["tea", "car"], contrast)
-    array([1., 0.])
-    """
-    scores = relevance(names, np.concatenate([contrast.active, contrast.inactive]))
-    return auroc(scores, len(contrast.active))
-
-
-def _lower_end(value: float, contrast: Contrast) -> float:
-    """Lower end of the 95 % interval by Hanley and McNeil's standard error (1982)."""
-    n, m = len(contrast.active), len(contrast.inactive)
-    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
-    spread = value * (1 - value) + (n - 1) * (q1 - value**2) + (m - 1) * (q2 - value**2)
-    return float(value - 1.96 * np.sqrt(max(0.0, spread) / (n * m)))
-
-
-def _settle(options: list[list[_Candidate]], proposals: list[Proposal]) -> None:
-    """Give out names, surest first, so that no two concepts share one."""
-    taken: set[str] = set()
-    order = sorted(
-        (j for j in range(len(options)) if options[j]), key=lambda j: (-options[j][0].score, j)
-    )
-    for j in order:
-        free = [c for c in options[j] if _key(c.name) not in taken]
-        if not free:
-            continue
-        # A later choice may be worse, but not so much worse that the name would mislead.
-        best = free[0]
-        if best.score < options[j][0].score - 0.1:
-            continue
-        taken.add(_key(best.name))
-        proposal = proposals[j]
-        proposal.status, proposal.name, proposal.kind = "named", best.name, best.kind
-        proposal.held_in = best.held_in
-        proposal.alternatives = _alternatives(best, options[j])
-
-
-def _alternatives(best: _Candidate, options: list[_Candidate], most: int = 4) -> list[str]:
-    kept: list[str] = []
-    for candidate in options:
-        if candidate is not best and _key(candidate.name) not in {
-            _key(best.name),
-            *map(_key, kept),
-        }:
-            kept.append(candidate.name)
-        if len(kept) == most:
-            break
-    return kept
-
-
-def _key(name: str) -> str:
-    """Names that differ in word order, or in a final s, are the same to a reader."""
-    return " ".join(sorted(word.removesuffix("s") for word in name.lower().split()))
-
-
-def _threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
-    """Return the relevance that separates held-in active from inactive rows best."""
-    scores = relevance([name], np.concatenate([contrast.active, contrast.inactive]))[0]
-    truth = np.arange(len(scores)) < len(contrast.active)
-    order = np.argsort(-scores, kind="stable")
-    right = np.cumsum(truth[order]) / max(1, truth.sum())
-    wrong = np.cumsum(~truth[order]) / max(1, (~truth).sum())
-    ranked = scores[order]
-    ends = np.append(ranked[:-1] > ranked[1:], True)
-    return float(ranked[np.argmax(np.where(ends, right - wrong, -np.inf))])
+def _alternatives(best: Scored, options: list[Scored], most: int = 4) -> list[str]:
+    others = [s.candidate.name for s in options if s.candidate != best.candidate]
+    return others[:most]

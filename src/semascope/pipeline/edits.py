@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from semascope.core import InputError, generator
 from semascope.lexicon import (
     MEASURED,
     ByEncoder,
+    ByRule,
     ByValue,
     ByWords,
     Contrast,
     Edit,
     Lexicon,
     Relevance,
+    check_rule,
     contrasts,
+    parse_rule,
     record,
     split_rows,
     stored_vectors,
@@ -87,8 +90,8 @@ def measure_edits(
     rows = []
     if picked:
         source, _ = stored_vectors(lexicon, vectors)
-        by_value = ByValue(lexicon.items)
-        relevance_of = _chooser(lexicon, by_value, _relevance(lexicon, source))
+        stated = {"value": ByValue(lexicon.items), "rule": ByRule(lexicon.items)}
+        relevance_of = _chooser(lexicon, stated, _relevance(lexicon, source))
         seed = int(lexicon.info.get("seed") or 0)
         chosen = _contrasts(lexicon, source, picked, "name", seed)
         tested = _contrasts(lexicon, source, picked, "verify", seed)
@@ -102,7 +105,7 @@ def measure_edits(
             verdict = _verdict(lexicon, j, relevance_of, chosen[j], tested[j], seed)
             note = "" if verdict else "fewer than two verify rows on a side"
         if verdict is not None:
-            kind = "value" if by is by_value else "phrase"
+            kind = next((kind for kind, states in stated.items() if by is states), "phrase")
             _keep(lexicon, str(table["id"][j]), name, verdict, kind, author)
         rows.append(_row(str(table["id"][j]), name, verdict, note))
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
@@ -201,13 +204,19 @@ def _relevance(lexicon: Lexicon, source: VectorSource) -> Relevance | None:
 
 
 def _chooser(
-    lexicon: Lexicon, by_value: ByValue, relevance: Relevance | None
+    lexicon: Lexicon, stated: Mapping[str, Relevance], relevance: Relevance | None
 ) -> Callable[[str], Relevance | None]:
-    """Tell how a name scores rows: by the value that it states, or else by what it means."""
+    """Tell how a name scores rows: by what it states of columns, or else by what it means."""
 
     def choose(name: str) -> Relevance | None:
         column, states, _ = name.partition(" = ")
-        return by_value if states and column in lexicon.items.columns else relevance
+        if states and column in lexicon.items.columns:
+            return stated["value"]
+        try:
+            check_rule(parse_rule(name), lexicon.items)
+        except InputError:
+            return relevance
+        return stated["rule"]
 
     return choose
 

@@ -9,10 +9,22 @@ import polars as pl
 
 from semascope.core import Codes, progress
 from semascope.discover import Dictionary
-from semascope.lexicon import ByValue, Contrast, Relevance, contrasts
+from semascope.lexicon import ByEncoder, Contrast, Relevance, contrasts
 from semascope.measure import Verdict, verify_names
-from semascope.name import Proposal, name_concepts
+from semascope.name import (
+    Bank,
+    Evidence,
+    Proposal,
+    default_scorers,
+    describing_columns,
+    gather_evidence,
+    name_concepts,
+    text_parts,
+)
 from semascope.vectors import VectorSource
+
+_MOST_PASSES = 4096
+_PASSES_EACH = 16
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Material:
         Columns that must not become names.
     seed : int
         Choice of contrasting rows, nulls and intervals.
+    bank : Bank or None
+        A vocabulary from which names are taken, beside the words of the texts.
 
     Examples
     --------
@@ -53,10 +67,32 @@ class Material:
     relevance: Relevance | None = None
     leave_out: list[str] = field(default_factory=list)
     seed: int = 0
+    bank: Bank | None = None
 
     def contrasts(self, dictionary: Dictionary, codes: Codes, split: str) -> list[Contrast]:
         """Draw active and inactive rows of one split for every latent."""
         return contrasts(dictionary, codes, self.source, self.rows[split], seed=self.seed)
+
+    def evidence(
+        self, dictionary: Dictionary, codes: Codes, drawn: list[Contrast]
+    ) -> list[Evidence]:
+        """Gather what *name* rows tell about every latent."""
+        parts = None
+        if self.text is not None and isinstance(self.relevance, ByEncoder):
+            # A few texts for each concept: enough to tell which words count.
+            passes = min(_MOST_PASSES, _PASSES_EACH * dictionary.n_components)
+            texts = self.items[self.text]
+            parts = text_parts(texts, self.relevance.embed, dictionary, most_passes=passes)
+        left_out = [*self.leave_out, *([self.text] if self.text else [])]
+        return gather_evidence(
+            drawn,
+            items=self.items,
+            columns=describing_columns(self.items, left_out),
+            codes=codes,
+            rows=self.rows["name"],
+            atoms=dictionary.atoms,
+            parts=parts,
+        )
 
 
 def name_and_verify(
@@ -86,6 +122,7 @@ def name_and_verify(
         One of each for every latent.
     """
     relevance, seed = material.relevance, material.seed
+    scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
         proposals = name_concepts(
             drawn,
@@ -96,15 +133,17 @@ def name_and_verify(
             leave_out=material.leave_out,
             seed=seed,
             on_done=bar.advance,
+            evidence=material.evidence(dictionary, codes, drawn),
+            scorers=scorers,
+            bank=material.bank,
         )
-    by_value = ByValue(material.items)
     tested = material.contrasts(dictionary, codes, "verify")
     with progress("measure", len(drawn), "names", show=show_progress) as bar:
         verdicts = verify_names(
             [p.name for p in proposals],
             [p.threshold for p in proposals],
             tested,
-            lambda j: by_value if proposals[j].kind == "value" or not relevance else relevance,
+            lambda j: scorers[proposals[j].kind or "value"],
             seed=seed,
             on_done=bar.advance,
         )

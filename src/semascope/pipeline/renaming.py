@@ -87,7 +87,7 @@ class Renaming:
         # Rules are no phrases: they are nobody's null here, and keep the scores that they have.
         pool = [n if j in changed or kinds[j] == "phrase" else None for j, n in enumerate(names)]
         thresholds = [p.threshold if j in changed else None for j, p in enumerate(proposals)]
-        tested = self.material.contrasts(self.lexicon.dictionary, self.lexicon.codes, "verify")
+        tested = self.material.contrasts(self.lexicon.dictionary, self.lexicon.base_codes, "verify")
         verdicts = verify_names(pool, thresholds, tested, lambda j: relevance, seed=seed)  # type: ignore[arg-type, return-value]
         fresh = with_names(self.lexicon.base, proposals, verdicts)
         table = _rows_from(self.lexicon.base, fresh, changed)
@@ -185,7 +185,7 @@ def prepare_renaming(
     material = Material(
         source, lexicon.items, rows, lexicon.text, relevance, [lexicon.info.get("id", "id")], seed
     )
-    drawn = material.contrasts(lexicon.dictionary, lexicon.codes, "name")
+    drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")
     phrases = [
         name if kind == "phrase" else None
         for name, kind in zip(lexicon.base["name"], lexicon.base["name_kind"], strict=True)

@@ -18,6 +18,7 @@ from semascope.core import (
     split_of,
 )
 from semascope.discover import Refine, check_refine, check_sizes, default_sizes
+from semascope.name import Bank, read_bank
 from semascope.pipeline.kept import run_folder
 from semascope.vectors import VectorSource, as_source, blocks, items_from
 
@@ -55,6 +56,7 @@ class Request:
     cache: Any = None
     progress: bool = True
     checkpoint_every: float = 30.0
+    bank: Any = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Inputs:
         Hash of ids, texts or vectors.
     zero_rows : int
         Vectors of zeros, which have no direction; they are kept, and counted.
+    bank : Bank or None
+        The vocabulary that was asked for.
 
     Examples
     --------
@@ -95,6 +99,7 @@ class Inputs:
     skipped: dict[str, int]
     fingerprint: str
     zero_rows: int = 0
+    bank: Bank | None = None
 
 
 def read_inputs(request: Request) -> Inputs:
@@ -137,7 +142,15 @@ def read_inputs(request: Request) -> Inputs:
         digest = _digest_texts(items[text])
     splits = split_of(items[id])
     _check_enough(request, splits, None if source is None else source.shape[1])
-    return Inputs(items, id, text, source, splits, skipped, digest, zero_rows)
+    bank = request.bank
+    if bank is not None and (text is None or (source is not None and request.encoder is None)):
+        raise InputError(
+            "a bank needs an encoder that embeds its terms, and a column of texts; name the "
+            "encoder of the vectors, or leave out the bank"
+        )
+    if bank is not None and not isinstance(bank, Bank):
+        bank = read_bank(bank)
+    return Inputs(items, id, text, source, splits, skipped, digest, zero_rows, bank)
 
 
 def check_output(request: Request) -> None:

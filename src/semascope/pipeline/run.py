@@ -122,6 +122,7 @@ class _Run:
             relevance=self._relevance(encoder, source),
             leave_out=[self.inputs.id],
             seed=self.request.seed,
+            bank=self.inputs.bank,
         )
         table = self._named(dictionary, codes, material)
         metrics = self._metrics(dictionary, codes, table, material)
@@ -145,6 +146,7 @@ class _Run:
             "items": _digest_items(self.inputs.items),
             "rows": len(self.inputs.items),
             "previous": None if r.previous is None else r.previous.name,
+            "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
         }
         path = self.folder / "run.json"
         if path.exists():
@@ -301,7 +303,7 @@ class _Run:
     ) -> Lexicon:
         source, relevance = material.source, material.relevance
         names = np.zeros((len(table), source.shape[1]), dtype=np.float32)
-        named = [j for j, kind in enumerate(table["name_kind"]) if kind == "phrase"]
+        named = [j for j, kind in enumerate(table["name_kind"]) if kind in ("phrase", "term")]
         if isinstance(relevance, ByEncoder) and named:
             names[named] = relevance.vectors([table["name"][j] for j in named])
         described = None if encoder is None else encoder.describe()
@@ -325,6 +327,7 @@ class _Run:
             "split_texts": self.request.split,
             "data_fingerprint": self.inputs.fingerprint,
             "matching": self._record("matching"),
+            "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
             "metrics": metrics,
             "versions": versions(),
         }

@@ -1,0 +1,195 @@
+"""The parts of a text that fire a concept, found by leaving them out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from semascope.discover import Dictionary
+from semascope.lexicon import Contrast
+from semascope.name.evidence import Part, PartFinder
+
+_MOST_PARTS = 16
+_MOST_WORDS = 256
+_EACH = 3
+_LOOKED_AT = 20
+_KEPT = 12
+_LEAST_SHARE = 0.1
+_BATCH = 1024
+_WORD = re.compile(r"\S+")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?;\n]+(?=\s|$)|$)", re.DOTALL)
+
+Embed = Callable[[list[str]], npt.NDArray[np.float32]]
+
+
+def segments(text: str, *, most: int = _MOST_PARTS) -> list[tuple[int, int]]:
+    """Cut a text into at most so many parts: words, else sentences, else runs of words.
+
+    Parameters
+    ----------
+    text : str
+        Its first 256 words are looked at.
+    most : int, default 16
+        Parts.
+
+    Returns
+    -------
+    list of (int, int)
+        Where each part starts and stops, in characters.
+
+    Examples
+    --------
+    >>> from semascope.name import segments
+    >>> [text[a:b] for text in ["a late train"] for a, b in segments(text)]
+    ['a', 'late', 'train']
+    >>> text = "One two three. Four five. Six!"
+    >>> [text[a:b] for a, b in segments(text, most=4)]
+    ['One two three.', 'Four five.', 'Six!']
+    """
+    words = [m.span() for m in _WORD.finditer(text)][:_MOST_WORDS]
+    if len(words) <= most:
+        return words
+    end = words[-1][1]
+    sentences = [m.span() for m in _SENTENCE.finditer(text, 0, end)]
+    if 2 < len(sentences) <= most:
+        return sentences
+    runs = np.array_split(np.arange(len(words)), most)
+    return [(words[run[0]][0], words[run[-1]][1]) for run in runs]
+
+
+def text_parts(
+    texts: pl.Series, embed: Embed, dictionary: Dictionary, *, most_passes: int = 4096
+) -> PartFinder:
+    """Make a function that finds the words or sentences that fire each concept.
+
+    Active texts are embedded without each of their parts; a part's share is how much of the
+    pre-activation is lost with it. One text serves all concepts that it fires, and texts are taken
+    until every concept has three, or `most_passes` texts were embedded.
+
+    Parameters
+    ----------
+    texts : polars.Series
+        Texts of all rows.
+    embed : callable
+        Turns texts into vectors, by the encoder of the rows.
+    dictionary : Dictionary
+        Its encoder says how strongly a vector fires.
+    most_passes : int, default 4096
+        Texts embedded at most.
+
+    Returns
+    -------
+    callable
+        For `gather_evidence`.
+
+    References
+    ----------
+    Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014 (occlusion);
+    Li, Monroe and Jurafsky, "Understanding neural networks through representation erasure", 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.discover import Dictionary
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import text_parts
+    >>> one, zero = np.ones((1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32)
+    >>> dictionary = Dictionary(one, zero, one, zero, n_active=1)
+    >>> embed = lambda batch: np.array([[text.count("late")] for text in batch], dtype=np.float32)
+    >>> find = text_parts(pl.Series(["a late train"]), embed, dictionary)
+    >>> row, none = np.arange(1), np.arange(0)
+    >>> find([Contrast(row, np.ones(1, dtype=np.float32), none, none)])[0][0].text
+    'late'
+    """
+
+    def find(drawn: Sequence[Contrast]) -> list[tuple[Part, ...]]:
+        cut = _chosen_rows(drawn, texts, most_passes)
+        wanted: dict[int, list[int]] = {row: [] for row in cut}
+        for latent, contrast in enumerate(drawn):
+            for row in contrast.active.tolist():
+                if row in wanted:
+                    wanted[row].append(latent)
+        found: list[list[Part]] = [[] for _ in drawn]
+        for block in _blocks(cut):
+            variants = [v for row in block for v in _without(str(texts[row]), cut[row])]
+            vectors = np.asarray(embed(variants), dtype=np.float32)
+            at = 0
+            for row in block:
+                n = len(cut[row]) + 1
+                _add_parts(found, dictionary, vectors[at : at + n], row, cut[row], wanted[row])
+                at += n
+        return [
+            tuple(
+                Part(p.row, str(texts[p.row])[p.start : p.stop], p.share, p.start, p.stop)
+                for p in sorted(parts, key=lambda p: (-p.share, p.row, p.start))[:_KEPT]
+            )
+            for parts in found
+        ]
+
+    return find
+
+
+def _chosen_rows(
+    drawn: Sequence[Contrast], texts: pl.Series, most_passes: int
+) -> dict[int, list[tuple[int, int]]]:
+    """Choose texts so that every concept has some of its strongest, and cut them into parts."""
+    cut: dict[int, list[tuple[int, int]]] = {}
+    passes = 0
+    for turn in range(1, _EACH + 1):
+        for contrast in drawn:
+            strongest = contrast.active[:_LOOKED_AT].tolist()
+            if sum(row in cut for row in strongest) >= turn:
+                continue
+            for row in strongest:
+                if row in cut or not texts[row]:
+                    continue
+                parts = segments(str(texts[row]))
+                if passes + len(parts) + 1 > most_passes:
+                    return cut
+                if len(parts) > 1 or str(texts[row]).strip():
+                    cut[row] = parts
+                    passes += len(parts) + 1
+                    break
+    return cut
+
+
+def _blocks(cut: dict[int, list[tuple[int, int]]]) -> list[list[int]]:
+    blocks: list[list[int]] = []
+    size = _BATCH
+    for row in sorted(cut):
+        if size + len(cut[row]) + 1 > _BATCH:
+            blocks.append([])
+            size = 0
+        blocks[-1].append(row)
+        size += len(cut[row]) + 1
+    return blocks
+
+
+def _without(text: str, parts: list[tuple[int, int]]) -> list[str]:
+    left = [f"{text[:start].rstrip()} {text[stop:].lstrip()}".strip() for start, stop in parts]
+    return [text, *left]
+
+
+def _add_parts(
+    found: list[list[Part]],
+    dictionary: Dictionary,
+    vectors: npt.NDArray[np.float32],
+    row: int,
+    parts: list[tuple[int, int]],
+    latents: list[int],
+) -> None:
+    encoder, bias = dictionary.encoder[latents], dictionary.encoder_bias[latents]
+    pre = vectors @ encoder.T + bias
+    for k, latent in enumerate(latents):
+        whole = float(pre[0, k])
+        if whole <= 0:
+            continue
+        share = np.clip((whole - pre[1:, k]) / whole, 0, 1)
+        for (start, stop), s in zip(parts, share.tolist(), strict=True):
+            if s >= _LEAST_SHARE:
+                found[latent].append(Part(row, "", s, start, stop))
