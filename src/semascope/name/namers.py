@@ -176,6 +176,8 @@ def by_parts(texts: pl.Series, book: PhraseBook | None = None, *, most: int = 10
             for key, phrase in phrases(str(texts[row])):
                 if known is not None and key.count(" ") > 1 and merge_key(phrase) not in known:
                     continue
+                if book is not None and book.dangles(phrase):
+                    continue
                 if all(s in weight for s in key.split()):
                     said[key].add(row)
                     form.setdefault(key, phrase)

@@ -6,19 +6,23 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from semascope.lexicon import Rows
-from semascope.name.words import clauses
+from semascope.name.words import clauses, is_stop
 from semascope.name.words import phrases as phrases_of
 
 _MOST_CONTENT = 3
 _BUCKETS = 1 << 22
 # A phrase that stands inside one longer phrase this often is a piece of it.
 _PIECE = 0.8
+# A word that another follows this often, and so many times, leads on to it.
+_LEADS = 0.75
+_OFTEN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,9 @@ class PhraseBook:
         Each as it is mostly written; forms and orders of the same words are one phrase.
     said : csr_array of shape (t, p)
         1 where a text says a phrase.
+    leading : frozenset of str
+        Words that nearly always lead on to another, such as "neural": a phrase that ends in one
+        dangles.
 
     Examples
     --------
@@ -46,6 +53,11 @@ class PhraseBook:
     rows: Rows
     phrases: list[str]
     said: csr_array
+    leading: frozenset[str] = frozenset()
+
+    def dangles(self, phrase: str) -> bool:
+        """Whether a phrase of several words ends in one that leads on."""
+        return " " in phrase and phrase.rpartition(" ")[2] in self.leading
 
     def places(self, rows: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return where rows stand in the book, leaving out those that do not."""
@@ -66,8 +78,8 @@ def phrase_book(texts: Sequence[str], rows: Rows, *, least: int = 2) -> PhraseBo
     """Collect the whole phrases of texts: those that at least so many of them say.
 
     A phrase that nearly always stands inside the same longer one ("york" in "new york") is a piece
-    and left out, and so is the last word of a text that was cut off. Memory is bounded by what is
-    said `least` times: all else is only counted, in 4 million buckets.
+    and left out, and so is one that dangles, or the last word of a text that was cut off. Memory is
+    bounded by what is said `least` times: all else is only counted, in 4 million buckets.
 
     Parameters
     ----------
@@ -87,6 +99,7 @@ def phrase_book(texts: Sequence[str], rows: Rows, *, least: int = 2) -> PhraseBo
     ['june', 'new', 'new york']
     """
     cut = _cut_off(texts)
+    leading = _leading(texts, cut)
     seen = np.zeros(_BUCKETS, dtype=np.int32)
     for text, off in zip(texts, cut, strict=True):
         keys = {key for key, _ in phrases_of(text, cut=off)}
@@ -97,7 +110,9 @@ def phrase_book(texts: Sequence[str], rows: Rows, *, least: int = 2) -> PhraseBo
     for text, off in zip(texts, cut, strict=True):
         own: set[int] = set()
         for key, phrase in phrases_of(text, cut=off):
-            if seen[_bucket(key)] < least:
+            if seen[_bucket(key)] < least or (
+                phrase.rpartition(" ")[2] in leading and " " in phrase
+            ):
                 continue
             at = number.setdefault(key, len(number))
             if at == len(written):
@@ -115,7 +130,8 @@ def phrase_book(texts: Sequence[str], rows: Rows, *, least: int = 2) -> PhraseBo
     whole = _whole(number, count) & (count >= least)
     kept = sorted(np.flatnonzero(whole).tolist(), key=lambda i: (-count[i], _form(written[i])))
     names = [_form(written[i]) for i in kept]
-    return PhraseBook(np.asarray(rows, dtype=np.int64), names, csr_array(said.tocsc()[:, kept]))
+    said = csr_array(said.tocsc()[:, kept])
+    return PhraseBook(np.asarray(rows, dtype=np.int64), names, said, leading)
 
 
 def candidate_phrases(
@@ -208,6 +224,19 @@ def _whole(number: dict[str, int], count: npt.NDArray[np.float64]) -> npt.NDArra
     return whole
 
 
+def _leading(texts: Sequence[str], cut: Sequence[bool]) -> frozenset[str]:
+    """Words that are followed by another content word nearly whenever they are said."""
+    said: Counter[str] = Counter()
+    followed: Counter[str] = Counter()
+    for text, off in zip(texts, cut, strict=True):
+        for run in clauses(text, cut=off):
+            said.update(run)
+            followed.update(a for a, b in pairwise(run) if not is_stop(b))
+    return frozenset(
+        word for word, n in followed.items() if n >= _OFTEN and n >= _LEADS * said[word]
+    )
+
+
 def _cut_off(texts: Sequence[str]) -> list[bool]:
     """Whether each text was cut at a number of characters: several end there, in a word."""
     longest = max((len(t) for t in texts), default=0)
@@ -222,15 +251,3 @@ def _bucket(key: str) -> int:
 
 def _form(written: Counter[str]) -> str:
     return min(written, key=lambda form: (-written[form], len(form), form))
-
-
-def words_of(phrase: str) -> list[str]:
-    """Return the words of a phrase.
-
-    Examples
-    --------
-    >>> from semascope.name.phrases import words_of
-    >>> words_of("Loss of the card")
-    ['loss', 'of', 'the', 'card']
-    """
-    return [word for run in clauses(phrase) for word in run]

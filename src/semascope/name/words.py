@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 _WORD = re.compile(r"[^\W_]+(?:['’.+#-][^\W_]+)*[+#]*")
+_POSSESSIVE = re.compile(r"['’]s$")
 # The first words of a long text are what an encoder with a short window sees.
 _MOST_WORDS = 256
 _LONGEST = 5
@@ -82,7 +83,7 @@ def merge_key(name: str) -> str:
     True
     """
     tokens = [m.group().lower() for m in _WORD.finditer(name)]
-    content = [stem(t) for t in tokens if t not in _JOINTS]
+    content = [stem(_POSSESSIVE.sub("", t)) for t in tokens if t not in _JOINTS]
     return " ".join(sorted(content or tokens))
 
 
@@ -112,7 +113,7 @@ def clauses(text: str, *, cut: bool = False) -> list[list[str]]:
             runs.append([])
         if cut and match.end() == len(text):
             break
-        runs[-1].append(match.group().lower())
+        runs[-1].append(_POSSESSIVE.sub("", match.group().lower()))
         end, found = match.end(), found + 1
     return [run for run in runs if run]
 

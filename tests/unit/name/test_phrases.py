@@ -61,6 +61,12 @@ def test_a_phrase_is_written_as_most_texts_write_it() -> None:
     assert book.counts([7]).tolist() == [0.0]
 
 
+def test_a_phrase_does_not_end_in_a_word_that_leads_on() -> None:
+    texts = [f"deep neural {w} are seen" for w in ("nets", "nets", "models", "models", "codes")]
+    assert any("neural" in p for p in found(texts))
+    assert not any(p.endswith(" neural") for p in found(texts))
+
+
 def test_no_phrase_dangles() -> None:
     texts = [f"I didn't get what was the charge of {w}" for w in ("rent", "food", "tea", "it")]
     assert found(texts) == ["charge"]
