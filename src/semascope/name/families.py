@@ -11,10 +11,11 @@ import polars as pl
 
 from semascope.core import Codes, InputError, generator
 from semascope.lexicon import Contrast, Relevance, Rows, unit
-from semascope.name.assign import Proposal, aurocs, name_concepts
+from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.defaults import default_scorers
 from semascope.name.evidence import FEWEST, Evidence
+from semascope.name.held_in import aurocs
 from semascope.name.words import merge_key
 
 # Concepts beyond so many join the family of the nearest atom: a tree over all pairs grows with

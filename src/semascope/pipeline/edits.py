@@ -90,7 +90,10 @@ def measure_edits(
     rows = []
     if picked:
         source, _ = stored_vectors(lexicon, vectors)
-        stated = {"value": ByValue(lexicon.items), "rule": ByRule(lexicon.items)}
+        stated: dict[str, Relevance] = {
+            "value": ByValue(lexicon.items),
+            "rule": ByRule(lexicon.items),
+        }
         relevance_of = _chooser(lexicon, stated, _relevance(lexicon, source))
         seed = int(lexicon.info.get("seed") or 0)
         chosen = _contrasts(lexicon, source, picked, "name", seed)
