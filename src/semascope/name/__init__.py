@@ -13,6 +13,7 @@ from semascope.name.evidence import Evidence, Part, PartFinder, gather_evidence
 from semascope.name.families import Family, group_concepts, name_families
 from semascope.name.found import Found
 from semascope.name.held_in import aurocs
+from semascope.name.joins import with_joined_names
 from semascope.name.levels import by_bank
 from semascope.name.matching import ByBank
 from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts
@@ -72,4 +73,5 @@ __all__ = [
     "read_bank",
     "segments",
     "text_parts",
+    "with_joined_names",
 ]

@@ -11,12 +11,13 @@ import polars as pl
 
 from semascope.core import InputError, generator
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, Contrast, Relevance
+from semascope.lexicon import ByEncoder, Combined, Contrast, Relevance
 from semascope.name.bank import Bank
 from semascope.name.candidates import STATED, Candidate, Namer, merged
 from semascope.name.defaults import default_namers, default_scorers
 from semascope.name.evidence import Evidence, gather_evidence
 from semascope.name.held_in import LEAST, aurocs, lower_end, threshold
+from semascope.name.joins import with_joined_names
 from semascope.name.namers import depends
 from semascope.name.settle import Scored, settle
 from semascope.name.values import describing_columns
@@ -120,7 +121,8 @@ def name_concepts(
     namers : sequence of callable, optional
         Functions from evidence to candidates; by default those of `default_namers`.
     scorers : mapping of str to Relevance, optional
-        Scorers of further kinds of candidates.
+        Scorers of further kinds of candidates. With a `Combined` under ``combined``, two names are
+        joined where one does not do.
     bank : Bank, optional
         A vocabulary for the default namers.
 
@@ -169,6 +171,9 @@ def name_concepts(
     for e, found in zip(evidence, candidates, strict=True):
         options.append(_scored(e, found, by_kind, chance, dictionary))
         on_done(1)
+    combined = by_kind.get("combined")
+    if isinstance(combined, Combined):
+        options = with_joined_names(options, evidence, combined)
     proposals = [Proposal("unnamed" if e.status == "ready" else e.status) for e in evidence]
     chosen = settle(options, evidence, by_kind)
     for j, (proposal, e) in enumerate(zip(proposals, evidence, strict=True)):

@@ -303,7 +303,8 @@ class _Run:
     ) -> Lexicon:
         source, relevance = material.source, material.relevance
         names = np.zeros((len(table), source.shape[1]), dtype=np.float32)
-        named = [j for j, kind in enumerate(table["name_kind"]) if kind in ("phrase", "term")]
+        worded = ("phrase", "term", "combined")
+        named = [j for j, kind in enumerate(table["name_kind"]) if kind in worded]
         if isinstance(relevance, ByEncoder) and named:
             names[named] = relevance.vectors([table["name"][j] for j in named])
         described = None if encoder is None else encoder.describe()
