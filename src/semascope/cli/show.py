@@ -43,6 +43,9 @@ _PLAIN = (
     "trust_low",
     "trust_high",
     "trust_null",
+    "verdict",
+    "p",
+    "q",
     "balanced_accuracy",
     "n_active",
     "n_inactive",
@@ -138,7 +141,7 @@ def _print_table(lexicon: Lexicon, table: pl.DataFrame) -> None:
 
 
 def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
-    from semascope.cli.tables import histogram_lines, trust_text
+    from semascope.cli.tables import histogram_lines, trust_text, verdict_text
 
     console = Console()
     console.print(Text(f"{d['id']}  {d['label']}", style="bold"))
@@ -153,6 +156,9 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
             style="dim",
         )
     console.print(line)
+    if d["verdict"] is not None:
+        line = Text("verdict   ").append_text(verdict_text(d["verdict"]))
+        console.print(line.append(f"  q {d['q']:.2g} over all names", style="dim"))
     console.print(Text(f"rows      {100 * d['prevalence']:.2f} % of {len(lexicon.codes):,}"))
     console.print(
         Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"]))
@@ -185,6 +191,7 @@ def _markdown(table: pl.DataFrame) -> str:
         "trust_low",
         "trust_high",
         "trust_null",
+        "verdict",
         "prevalence",
     ]
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
@@ -200,6 +207,7 @@ def _concept_markdown(d: dict[str, Any]) -> str:
     lines = [f"# {d['id']}: {d['label']}", ""]
     for key in ("trust", "trust_low", "trust_high", "trust_null", "prevalence"):
         lines += [f"- {key}: {d[key]:.3f}"] if d[key] is not None else []
+    lines += [f"- verdict: {d['verdict']}"] if d["verdict"] is not None else []
     for key in ("alternatives", "evidence", "top", "near_misses"):
         if d[key]:
             lines += ["", f"## {key.replace('_', ' ')}", *(f"- {text}" for text in d[key])]

@@ -29,6 +29,10 @@ class Score:
         Direction of the metric.
     note : str
         When it does not apply, or what was left out.
+    failures : int
+        Rows that were asked for and got no answer that could be read; they are not among `n`.
+    by_band : tuple of int
+        How many of the active rows lie in each band of activation, strongest first.
 
     Examples
     --------
@@ -45,6 +49,8 @@ class Score:
     n: int = 0
     higher_is_better: bool = True
     note: str = ""
+    failures: int = 0
+    by_band: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None else ""

@@ -20,7 +20,7 @@ from semascope.lexicon.ledger import Edit, check_edit, replay
 if TYPE_CHECKING:
     from semascope.embed import TextEncoder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -81,7 +81,8 @@ class Lexicon:
 
         Columns: ``id``, ``name`` (null if nothing held up), ``status`` (``named``, ``unnamed``,
         ``rare`` or ``dead``), ``trust`` with ``trust_low``, ``trust_high`` and ``trust_null``,
-        ``prevalence``, and the evidence.
+        ``verdict`` (``trusted``, ``weak`` or ``rejected``; see `measure.decide`) with ``p`` and
+        ``q``, ``prevalence``, and the evidence.
         """
         return replay(self.base, self.edits)
 
