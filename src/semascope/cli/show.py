@@ -65,6 +65,12 @@ def show(
     sort: Annotated[str, typer.Option(help=f"Sort by: {', '.join(SORTS)}.")] = "trust",
     most: Annotated[int, typer.Option(help="Rows of the table; 0 shows all.")] = 30,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    contradictions: Annotated[
+        bool, typer.Option("--contradictions", help="Rows that speak against a concept's name.")
+    ] = False,
+    vectors: Annotated[
+        Path | None, typer.Option(help="For --contradictions: vectors, if there is no encoder.")
+    ] = None,
 ) -> None:
     """Show the concepts of a lexicon, or one of them in full."""
     if sort not in SORTS:
@@ -72,6 +78,9 @@ def show(
             f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}"
         )
     opened = load(lexicon)
+    if contradictions:
+        _contradictions(opened, concept, vectors, format)
+        return
     if concept is not None:
         details = concept_details(opened, opened.row_of(concept))
         if format is Format.table:
@@ -97,6 +106,23 @@ def show(
         typer.echo(_markdown(plain))
     else:
         _print_table(opened, table)
+
+
+def _contradictions(
+    lexicon: Lexicon, concept: str | None, vectors: Path | None, format: Format
+) -> None:
+    from semascope.cli.contradict import as_data, print_contradictions
+    from semascope.pipeline.contradicting import find_contradictions
+
+    if concept is None:
+        raise InputError("--contradictions looks at one concept; name it with --concept")
+    if format not in {Format.table, Format.json}:
+        raise InputError("contradictions print as table or json")
+    found = find_contradictions(lexicon, concept, vectors=vectors)
+    if format is Format.json:
+        typer.echo(json.dumps(as_data(found), indent=2, ensure_ascii=False))
+    else:
+        print_contradictions(found)
 
 
 def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:

@@ -90,11 +90,15 @@ def scored(
     n_active = int((kept < n).sum())
     if min(n_active, len(kept) - n_active) < FEWEST:
         return None
-    # Another name's missing answers say nothing about this one's; they count as its lowest.
-    others_low = np.nan_to_num(scores[:, kept], nan=-np.inf, neginf=-np.inf)
+    answers = scores[:, kept]
+    missing = ~np.isfinite(answers)
+    if missing.any():
+        # Another name's missing answers are no failures of this one; they count as its lowest.
+        lowest = np.where(missing, np.inf, answers).min(axis=1, keepdims=True)
+        answers = np.where(missing, np.where(np.isfinite(lowest), lowest, 0), answers)
     bands = bands_of(n)[kept[:n_active]]
     by_band = tuple(np.bincount(bands, minlength=BANDS).tolist())
-    return Scored(others_low, n_active, kept, scores.shape[1] - len(kept), by_band)
+    return Scored(answers, n_active, kept, scores.shape[1] - len(kept), by_band)
 
 
 def bands_of(n: int) -> Ints:

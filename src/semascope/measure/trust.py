@@ -142,20 +142,43 @@ def verify_names(
     >>> verify_names(["tea"], [0.5], drawn, lambda j: texts)[0].n_active
     4
     """
-    named = [j for j, name in enumerate(names) if name is not None]
     out: list[Verdict | None] = []
     for j, (name, threshold, contrast) in enumerate(zip(names, thresholds, drawn, strict=True)):
         verdict = None
         if name is not None and threshold is not None:
-            random = generator(seed, "shuffled names", j)
-            pool = np.array([i for i in named if i != j], dtype=np.int64)
-            picked = random.choice(pool, min(SHUFFLED, len(pool)), replace=False)
-            relevance = relevance_of(j)
-            others = [str(names[i]) for i in picked if relevance_of(int(i)) is relevance]
-            verdict = verify_name(name, contrast, relevance, others, threshold=threshold, seed=seed)
+            others = other_names(names, relevance_of, j, SHUFFLED, seed)
+            verdict = verify_name(
+                name, contrast, relevance_of(j), others, threshold=threshold, seed=seed
+            )
         out.append(verdict)
         on_done(1)
     return out
+
+
+def other_names(
+    names: Sequence[str | None],
+    relevance_of: Callable[[int], Relevance],
+    concept: int,
+    most: int,
+    seed: int,
+) -> list[str]:
+    """Draw names of other concepts that the same relevance understands: the null of a name.
+
+    Examples
+    --------
+    >>> from semascope.measure.trust import other_names
+    >>> other_names(["tea", None, "car"], lambda j: None, 0, 5, seed=0)
+    ['car']
+    """
+    same = relevance_of(concept)
+    pool = [
+        j
+        for j, name in enumerate(names)
+        if name is not None and name != names[concept] and relevance_of(j) is same
+    ]
+    random = generator(seed, "shuffled names", concept)
+    picked = random.choice(np.array(pool, dtype=np.int64), min(most, len(pool)), replace=False)
+    return [str(names[j]) for j in picked]
 
 
 def _balanced(
