@@ -2,9 +2,10 @@
 
 A puzzle is one class of a labelled set. Rows of the class are active, rows of other classes are not
 (half of them the nearest). The names are the class's own label and the nine labels nearest to it by
-their embedding: near-misses, not strangers. Each scorer ranks the ten names without seeing a label.
-A scorer that knows nothing puts the right name first in one of ten puzzles, at rank 5.5 on average;
-the same puzzles with the rows of another class show that (shuffled).
+their embedding: near-misses, not strangers. The planted latent, thresholds and judges come from
+other rows or other classes. A scorer that knows nothing puts the right name first in one of ten
+puzzles, at rank 5.5 on average. The same puzzles with the rows of another class (shuffled) come out
+a little below that: the right name lies in the middle of its near-misses, and fits strangers least.
 
 Usage: ``python benchmarks/scorers.py [--sets banking77 battig] [--each 40] [--json FILE]``.
 """

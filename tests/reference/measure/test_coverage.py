@@ -72,7 +72,7 @@ def _binomial(k: int, p: float) -> np.ndarray:
 
 FAMILIES = [normal, wide, near_misses, yes_or_no, four_levels]
 TRUE = [0.5, 0.7, 0.85, 0.95, 0.99]
-TIMES = 400
+TIMES = 250
 
 
 def share_covered(family, true: float, n: int, m: int, times: int = TIMES) -> float:
@@ -139,22 +139,19 @@ def test_differences_cover_their_truth() -> None:
     assert 0.92 <= covered / times <= 0.985
 
 
-@pytest.mark.parametrize("true", [0.5, 0.8, 0.95, 1.0])
 @pytest.mark.parametrize("n", [5, 20, 100])
-def test_shares_cover_their_truth(true: float, n: int) -> None:
-    """Counted exactly over all outcomes, with the weight that each has."""
-    weight = _binomial_of(n, true)
-    inside = [low <= true <= high for low, high in (share_interval(k, n) for k in range(n + 1))]
-    assert float(weight @ np.array(inside)) >= 0.9
+def test_shares_cover_their_truth(n: int) -> None:
+    """Counted exactly over all outcomes and evenly over the truths: shares are lumpy."""
+    ends = np.array([share_interval(k, n) for k in range(n + 1)])
+    truths = np.linspace(0.005, 0.995, 100)
+    inside = (ends[:, 0] <= truths[:, None]) & (truths[:, None] <= ends[:, 1])
+    weight = np.stack([_binomial(n, p) for p in truths])
+    assert 0.93 <= (weight * inside).sum(axis=1).mean() <= 0.97
+    assert ends[0, 0] == 0
+    assert ends[n, 1] == 1
 
 
-def _binomial_of(n: int, p: float) -> np.ndarray:
-    from scipy.stats import binom
-
-    return binom.pmf(np.arange(n + 1), n, p)
-
-
-# The other scorers, on the rows that a lexicon draws -----------------------------------------------
+# The other scorers, on the rows that a lexicon draws --------------------------------------------
 
 
 def population(random: np.random.Generator, n_rows: int = 4000, share: float = 0.05):
@@ -176,6 +173,14 @@ def sampled(random: np.random.Generator, activation: np.ndarray, near: np.ndarra
     free = np.setdiff1d(silent, closest)
     other = random.choice(free, 40, replace=False)
     return Contrast(active, activation[active].astype(np.float32), closest, other)
+
+
+def intruders(activation: np.ndarray, near: np.ndarray, fit: np.ndarray) -> float:
+    """How often the name finds one intruder among three, over all rows as they are drawn."""
+    active, silent = np.sort(fit[activation > 0]), np.flatnonzero(activation == 0)
+    closest = silent[np.argsort(-near[silent])[:40]]
+    higher = (1 - np.searchsorted(active, fit, "right") / len(active)) ** 3
+    return float((higher[closest].mean() + higher[np.setdiff1d(silent, closest)].mean()) / 2)
 
 
 def test_what_stands_for_all_rows_covers_the_value_over_all_rows() -> None:
@@ -201,12 +206,6 @@ def test_what_stands_for_all_rows_covers_the_value_over_all_rows() -> None:
         f1 = 2 * precision * recall / (precision + recall)
         covered["F1"] += scores.f1.low <= f1 <= scores.f1.high
         found = intruder("x", contrast, relevance, seed=seed, k=3)
-        # The truth of the intruder test is over the same mixture of near and other rows.
-        silent = np.flatnonzero(~truth)
-        closest = silent[np.argsort(-near[silent])[:40]]
-        others = np.setdiff1d(silent, closest)
-        higher = lambda rows: np.array([(fit[truth] > fit[i]).mean() ** 3 for i in rows])  # noqa: E731
-        exact = (higher(closest).mean() + higher(others[:500]).mean()) / 2
-        covered["intruder"] += found.low <= exact <= found.high
+        covered["intruder"] += found.low <= intruders(activation, near, fit) <= found.high
     for kind, count in covered.items():
-        assert 0.9 <= count / times, (kind, count / times)
+        assert count / times >= 0.9, (kind, count / times)
