@@ -43,6 +43,9 @@ _PLAIN = (
     "trust_low",
     "trust_high",
     "trust_null",
+    "verdict",
+    "p",
+    "q",
     "balanced_accuracy",
     "n_active",
     "n_inactive",
@@ -70,6 +73,12 @@ def show(
         bool, typer.Option("--became", help="Also concepts that were merged or split.")
     ] = False,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    contradictions: Annotated[
+        bool, typer.Option("--contradictions", help="Rows that speak against a concept's name.")
+    ] = False,
+    vectors: Annotated[
+        Path | None, typer.Option(help="For --contradictions: vectors, if there is no encoder.")
+    ] = None,
 ) -> None:
     """Show the concepts of a lexicon, or one of them in full."""
     if sort not in SORTS:
@@ -77,6 +86,9 @@ def show(
             f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}"
         )
     opened = load(lexicon)
+    if contradictions:
+        _contradictions(opened, concept, vectors, format)
+        return
     if concept is not None:
         details = concept_details(opened, opened.row_of(concept))
         if format is Format.table:
@@ -110,6 +122,23 @@ def show(
         typer.echo(_markdown(plain))
     else:
         _print_table(opened, table, hidden - len(table))
+
+
+def _contradictions(
+    lexicon: Lexicon, concept: str | None, vectors: Path | None, format: Format
+) -> None:
+    from semascope.cli.contradict import as_data, print_contradictions
+    from semascope.pipeline.contradicting import find_contradictions
+
+    if concept is None:
+        raise InputError("--contradictions looks at one concept; name it with --concept")
+    if format not in {Format.table, Format.json}:
+        raise InputError("contradictions print as table or json")
+    found = find_contradictions(lexicon, concept, vectors=vectors)
+    if format is Format.json:
+        typer.echo(json.dumps(as_data(found), indent=2, ensure_ascii=False))
+    else:
+        print_contradictions(found)
 
 
 def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:
@@ -153,7 +182,7 @@ def _print_table(lexicon: Lexicon, table: pl.DataFrame, hidden: int) -> None:
 
 
 def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
-    from semascope.cli.tables import histogram_lines, trust_text
+    from semascope.cli.tables import histogram_lines, trust_text, verdict_text
 
     console = Console()
     console.print(Text(f"{d['id']}  {d['label']}", style="bold"))
@@ -170,6 +199,9 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
             style="dim",
         )
     console.print(line)
+    if d["verdict"] is not None:
+        line = Text("verdict   ").append_text(verdict_text(d["verdict"]))
+        console.print(line.append(f"  q {d['q']:.2g} over all names", style="dim"))
     console.print(Text(f"rows      {100 * (d['prevalence'] or 0):.2f} % of {len(lexicon.codes):,}"))
     console.print(
         Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"]))
@@ -217,6 +249,7 @@ def _markdown(table: pl.DataFrame) -> str:
         "trust_low",
         "trust_high",
         "trust_null",
+        "verdict",
         "prevalence",
     ]
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
@@ -232,6 +265,7 @@ def _concept_markdown(d: dict[str, Any]) -> str:
     lines = [f"# {d['id']}: {d['label']}", ""]
     for key in ("trust", "trust_low", "trust_high", "trust_null", "prevalence"):
         lines += [f"- {key}: {d[key]:.3f}"] if d[key] is not None else []
+    lines += [f"- verdict: {d['verdict']}"] if d["verdict"] is not None else []
     for key in ("alternatives", "evidence", "top", "near_misses"):
         if d[key]:
             lines += ["", f"## {key.replace('_', ' ')}", *(f"- {text}" for text in d[key])]

@@ -13,6 +13,7 @@ from rich.text import Text
 from semascope.lexicon import Lexicon, standing
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_STYLES: dict[str | None, str] = {"trusted": "green", "weak": "yellow", "rejected": "red"}
 
 
 def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Table:
@@ -29,6 +30,7 @@ def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Tab
     table.add_column("concept", ratio=3, style="bold")
     table.add_column("trust  [95 %]", no_wrap=True)
     table.add_column("chance", no_wrap=True, justify="right")
+    table.add_column("verdict", no_wrap=True)
     table.add_column("rows", no_wrap=True, justify="right")
     if examples:
         table.add_column("examples", ratio=7)
@@ -38,6 +40,7 @@ def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Tab
             _name(row),
             trust_text(row),
             "" if row["trust_null"] is None else f"{row['trust_null']:.2f}",
+            verdict_text(row["verdict"]),
             f"{100 * (row['prevalence'] or 0):.1f} %",
         ]
         if examples:
@@ -53,22 +56,33 @@ def _name(row: dict[str, Any]) -> Text:
 
 
 def trust_text(row: dict[str, Any]) -> Text:
-    """Write trust with its interval, coloured by whether it clears chance.
+    """Write trust with its interval, coloured by the verdict.
 
     Examples
     --------
     >>> from semascope.cli.tables import trust_text
-    >>> row = {"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94, "trust_null_high": 0.6}
+    >>> row = {"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94, "verdict": "trusted"}
     >>> str(trust_text(row))
     '0.90 [0.85, 0.94]'
     """
     if row["trust"] is None:
         return Text("–", style="dim")
-    clear = row["trust_low"] > (row["trust_null_high"] or 0.5)
-    style = "green" if clear and row["trust"] >= 0.8 else "yellow" if clear else "red"
     return Text(
-        f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]", style=style
+        f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]",
+        style=_STYLES.get(row["verdict"], ""),
     )
+
+
+def verdict_text(verdict: str | None) -> Text:
+    """Write a verdict in its colour; nothing if the name was not tested.
+
+    Examples
+    --------
+    >>> from semascope.cli.tables import verdict_text
+    >>> str(verdict_text("weak"))
+    'weak'
+    """
+    return Text(verdict or "", style=_STYLES.get(verdict, ""))
 
 
 def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
@@ -170,6 +184,18 @@ def summary(lexicon: Lexicon) -> list[str]:
             if other is not None:
                 text += f"; {kind} {other['value']:.3f} ({100 * share['value']:.0f} % named)"
         lines.append(text)
+    verdicts = [metrics[v] for v in ("trusted", "weak", "rejected") if v in metrics]
+    if verdicts:
+        counted = ", ".join(
+            f"{v['value']:.0f} {v['metric'].removesuffix(' names')}" for v in verdicts
+        )
+        shares = [metrics.get(f"trusted share, {kind}") for kind in ("random atoms", "PCA axes")]
+        beside = ", ".join(
+            f"{100 * s['value']:.0f} % of {s['metric'].removeprefix('trusted share, ')}"
+            for s in shares
+            if s is not None
+        )
+        lines.append(f"names: {counted}" + (f"; trusted {beside}" if beside else ""))
     edits = standing(lexicon.edits)
     if edits:
         lines.append(f"{len(edits)} edits since then change concepts, not these measures")

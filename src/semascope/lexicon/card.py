@@ -10,7 +10,9 @@ _OPENING = (
     "A dictionary of {m} concepts in {n:,} vectors of {d} dimensions, made by semascope. {named} "
     "concepts have a name; trust is how well the name alone ranks rows that show the concept above "
     "rows that do not (0.5 is chance), on rows that neither the dictionary nor the names were made "
-    "from."
+    "from. A name is *rejected* if chance or the names of other concepts do as well "
+    "(false-discovery rate 5 %), *trusted* if it is not and the lower end of its interval is at "
+    "least 0.7, and *weak* in between."
 )
 
 
@@ -31,7 +33,8 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
     >>> import polars as pl
     >>> from semascope.lexicon.card import card
     >>> table = pl.DataFrame({"id": ["c0"], "name": ["fees"], "trust": [0.9], "prevalence": [0.1],
-    ...     "trust_low": [0.8], "trust_high": [0.95], "trust_null": [0.5], "status": ["named"]})
+    ...     "trust_low": [0.8], "trust_high": [0.95], "trust_null": [0.5], "verdict": ["trusted"],
+    ...     "status": ["named"]})
     >>> print(card("bank.lexicon", {"metrics": {}, "n": 10, "d": 4}, table).splitlines()[0])
     # bank.lexicon
     """
@@ -43,16 +46,16 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
         "",
         _OPENING.format(m=len(concepts), n=info["n"], d=info["d"], named=len(named)),
         "",
-        "| concept | name | trust | 95 % interval | chance | prevalence |",
-        "|---|---|---:|---:|---:|---:|",
+        "| concept | name | trust | 95 % interval | chance | verdict | prevalence |",
+        "|---|---|---:|---:|---:|---|---:|",
     ]
     for row in named.head(20).iter_rows(named=True):
         text = str(row["name"]).replace("|", "\\|").replace("\n", " ")
-        trust = "too few rows | | |"
+        trust = "too few rows | | | |"
         if row["trust"] is not None:
             trust = (
                 f"{row['trust']:.2f} | {row['trust_low']:.2f} to {row['trust_high']:.2f} | "
-                f"{row['trust_null']:.2f} |"
+                f"{row['trust_null']:.2f} | {row['verdict'] or ''} |"
             )
         lines.append(f"| {row['id']} | {text} | {trust} {100 * row['prevalence']:.1f} % |")
     lines += ["", "## Measures", "", "| measure | value | n | |", "|---|---:|---:|---|"]

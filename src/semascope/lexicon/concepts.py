@@ -24,6 +24,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "trust_high": pl.Float64,
     "trust_null": pl.Float64,
     "trust_null_high": pl.Float64,
+    "p": pl.Float64,
+    "q": pl.Float64,
+    "verdict": pl.String,
     "balanced_accuracy": pl.Float64,
     "n_active": pl.Int64,
     "n_inactive": pl.Int64,
@@ -34,6 +37,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "evidence": pl.List(pl.String),
     "name_kind": pl.String,
     "held_in": pl.Float64,
+    "threshold": pl.Float64,
     "exemplar": pl.Int64,
     "top": pl.List(pl.Int64),
     "bands": pl.List(pl.List(pl.Int64)),
@@ -62,11 +66,32 @@ MEASURED = (
     "trust_high",
     "trust_null",
     "trust_null_high",
+    "p",
+    "q",
+    "verdict",
     "balanced_accuracy",
     "n_active",
     "n_inactive",
     "held_in",
+    "threshold",
 )
+
+
+def upgraded(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table of an earlier schema the columns that came later, without values.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import SCHEMA
+    >>> from semascope.lexicon.concepts import upgraded
+    >>> upgraded(pl.DataFrame({"id": ["c0"]})).columns == list(SCHEMA)
+    True
+    """
+    missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMA.items()
+               if name not in table.columns]  # fmt: skip
+    others = [name for name in table.columns if name not in SCHEMA]
+    return table.with_columns(missing).select(*SCHEMA, *others)
 
 
 def describe_latents(

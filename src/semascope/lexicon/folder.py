@@ -24,6 +24,7 @@ from semascope.core import (
 )
 from semascope.discover import Dictionary
 from semascope.lexicon.card import card
+from semascope.lexicon.concepts import upgraded
 from semascope.lexicon.ledger import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.replay import replay_edits
@@ -78,7 +79,7 @@ def load(path: str | Path, *, verify: bool = True) -> Lexicon:
             "upgrade with: pip install -U semascope"
         )
     verify_checksums(path, only=None if verify else set())
-    base = pl.read_parquet(path / CONCEPTS)
+    base = upgraded(pl.read_parquet(path / CONCEPTS))
     dictionary = Dictionary.load(path / DICTIONARY)
     return Lexicon(
         dictionary=dictionary,

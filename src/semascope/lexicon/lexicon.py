@@ -23,7 +23,7 @@ from semascope.lexicon.view import View
 if TYPE_CHECKING:
     from semascope.embed import TextEncoder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -104,8 +104,9 @@ class Lexicon:
 
         Columns: ``id``, ``name`` (null if nothing held up), ``status`` (``named``, ``unnamed``,
         ``rare`` or ``dead``), ``trust`` with ``trust_low``, ``trust_high`` and ``trust_null``,
-        ``prevalence``, and the evidence. Concepts that were merged or split keep their row, with
-        that as their status and ``became``; those that edits made come last.
+        ``verdict`` (``trusted``, ``weak`` or ``rejected``; see `measure.decide`) with ``p`` and
+        ``q``, ``prevalence``, and the evidence. Concepts that were merged or split keep their row,
+        with that as their status and ``became``; those that edits made come last.
         """
         return self.view.concepts
 

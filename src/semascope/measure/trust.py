@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from semascope.core import Score, auroc, generator
 from semascope.lexicon import Contrast, Relevance
+from semascope.measure.chance import p_names, p_rows
+from semascope.measure.interval import RESAMPLES, auroc_interval, ends, share_draws
+from semascope.measure.scored import scored
 
-_RESAMPLES = 1000
-_SHUFFLED = 50
+SHUFFLED = 50
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,17 @@ class Verdict:
     Parameters
     ----------
     trust : Score
-        AUROC of the name's relevance, with bootstrap interval; its null is the mean AUROC that the
-        names of other concepts reach on the same rows.
+        AUROC of the name's relevance, with its interval (`auroc_interval`); its null is the mean
+        AUROC that the names of other concepts reach on the same rows.
     null_high : float
         95th percentile of these other names.
     balanced_accuracy : Score
         At the threshold that was chosen on *name* rows.
     n_active, n_inactive : int
         Rows on either side.
+    p : float
+        How likely chance reaches this trust: the larger of `p_rows` (rows that have nothing to do
+        with the name) and `p_names` (a name of another concept).
 
     Examples
     --------
@@ -44,6 +49,7 @@ class Verdict:
     balanced_accuracy: Score
     n_active: int
     n_inactive: int
+    p: float = 1.0
 
 
 def verify_name(
@@ -75,7 +81,7 @@ def verify_name(
     Returns
     -------
     Verdict or None
-        None if either side has fewer than two rows.
+        None if either side has fewer than two rows that the relevance could score.
 
     Examples
     --------
@@ -87,23 +93,30 @@ def verify_name(
     >>> one, none = np.ones(4, dtype=np.float32), np.arange(0)
     >>> contrast = Contrast(np.arange(4), one, none, np.arange(4, 8))
     >>> print(verify_name("tea", contrast, texts, ["car"], threshold=0.5).trust)
-    trust 1.000 [1.000, 1.000], null 0.000, n=8
+    trust 1.000 [0.546, 1.000], null 0.000, n=8
     """
-    n, m = len(contrast.active), len(contrast.inactive)
-    if min(n, m) < 2:
+    found = scored(name, contrast, relevance, others)
+    if found is None:
         return None
-    scores = relevance([name, *others], np.concatenate([contrast.active, contrast.inactive]))
-    value, low, high = auroc_interval(scores[0, :n], scores[0, n:], seed=seed)
-    null = auroc(scores[1:], n) if others else np.array([0.5])
-    said = scores[0] >= threshold
+    n, m = found.n_active, found.n - found.n_active
+    value, low, high = auroc_interval(found.active[0], found.inactive[0], seed=seed)
+    null = auroc(found.scores[1:], n) if others else np.array([0.5])
+    said = found.scores[0] >= threshold
     accuracy, a_low, a_high = _balanced(said[:n], said[n:], seed)
     return Verdict(
-        Score("trust", value, low, high, float(null.mean()), n + m),
+        Score(
+            "trust", value, low, high, float(null.mean()), found.n,
+            failures=found.failures, by_band=found.by_band,
+        ),
         float(np.quantile(null, 0.95)),
-        Score("balanced accuracy", accuracy, a_low, a_high, 0.5, n + m),
+        Score("balanced accuracy", accuracy, a_low, a_high, 0.5, found.n),
         n,
         m,
-    )
+        max(
+            p_rows(found.scores[0], n, seed=seed),
+            p_names(value, null, n, m) if others else 0.0,
+        ),
+    )  # fmt: skip
 
 
 def verify_names(
@@ -129,51 +142,43 @@ def verify_names(
     >>> verify_names(["tea"], [0.5], drawn, lambda j: texts)[0].n_active
     4
     """
-    named = [j for j, name in enumerate(names) if name is not None]
     out: list[Verdict | None] = []
     for j, (name, threshold, contrast) in enumerate(zip(names, thresholds, drawn, strict=True)):
         verdict = None
         if name is not None and threshold is not None:
-            random = generator(seed, "shuffled names", j)
-            pool = np.array([i for i in named if i != j], dtype=np.int64)
-            picked = random.choice(pool, min(_SHUFFLED, len(pool)), replace=False)
-            relevance = relevance_of(j)
-            others = [str(names[i]) for i in picked if relevance_of(int(i)) is relevance]
-            verdict = verify_name(name, contrast, relevance, others, threshold=threshold, seed=seed)
+            others = other_names(names, relevance_of, j, SHUFFLED, seed)
+            verdict = verify_name(
+                name, contrast, relevance_of(j), others, threshold=threshold, seed=seed
+            )
         out.append(verdict)
         on_done(1)
     return out
 
 
-def auroc_interval(
-    positive: npt.ArrayLike, negative: npt.ArrayLike, *, seed: int = 0, resamples: int = _RESAMPLES
-) -> tuple[float, float, float]:
-    """Return the AUROC of two groups of scores and its 95 % bootstrap interval.
-
-    Each side is resampled on its own; ties count one half.
-
-    Parameters
-    ----------
-    positive, negative : array-like of shape (n,), (m,)
-        Scores that should be high, and that should be low.
-    resamples : int, default 1000
-        Bootstrap resamples; percentiles 2.5 and 97.5 are the ends.
+def other_names(
+    names: Sequence[str | None],
+    relevance_of: Callable[[int], Relevance],
+    concept: int,
+    most: int,
+    seed: int,
+) -> list[str]:
+    """Draw names of other concepts that the same relevance understands: the null of a name.
 
     Examples
     --------
-    >>> from semascope.measure import auroc_interval
-    >>> auroc_interval([0.9, 0.8], [0.1, 0.2])
-    (1.0, 1.0, 1.0)
+    >>> from semascope.measure.trust import other_names
+    >>> other_names(["tea", None, "car"], lambda j: None, 0, 5, seed=0)
+    ['car']
     """
-    a, b = np.asarray(positive, dtype=float), np.asarray(negative, dtype=float)
-    wins = (a[:, None] > b).astype(float) + 0.5 * (a[:, None] == b)
-    random = generator(seed, "bootstrap")
-    left = random.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples) / len(a)
-    right = random.multinomial(len(b), np.full(len(b), 1 / len(b)), size=resamples) / len(b)
-    # Shares of rows that add up to 1 but for rounding would let an end pass 1 by as much.
-    draws = np.clip(np.einsum("rj,rj->r", left @ wins, right), 0, 1)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(wins.mean()), float(low), float(high)
+    same = relevance_of(concept)
+    pool = [
+        j
+        for j, name in enumerate(names)
+        if name is not None and name != names[concept] and relevance_of(j) is same
+    ]
+    random = generator(seed, "shuffled names", concept)
+    picked = random.choice(np.array(pool, dtype=np.int64), min(most, len(pool)), replace=False)
+    return [str(names[j]) for j in picked]
 
 
 def _balanced(
@@ -181,7 +186,7 @@ def _balanced(
 ) -> tuple[float, float, float]:
     random = generator(seed, "bootstrap accuracy")
     p, q = float(positive.mean()), float((~negative).mean())
-    left = random.binomial(len(positive), p, _RESAMPLES) / len(positive)
-    right = random.binomial(len(negative), q, _RESAMPLES) / len(negative)
-    low, high = np.quantile((left + right) / 2, [0.025, 0.975])
-    return (p + q) / 2, float(low), float(high)
+    left = share_draws(float(positive.sum()), len(positive), RESAMPLES, random)
+    right = share_draws(float((~negative).sum()), len(negative), RESAMPLES, random)
+    value = (p + q) / 2
+    return value, *ends((left + right) / 2, value)

@@ -14,7 +14,7 @@ import polars as pl
 from semascope.core import Codes
 from semascope.discover import Dictionary
 from semascope.kernels import native
-from semascope.measure import Verdict
+from semascope.measure import Verdict, decide
 from semascope.name import Proposal
 from semascope.vectors import Float32Array, VectorSource
 
@@ -52,7 +52,7 @@ class Subset:
 def with_names(
     table: pl.DataFrame, proposals: Sequence[Proposal], verdicts: Sequence[Verdict | None]
 ) -> pl.DataFrame:
-    """Fill the columns of names and scores into a table of latents.
+    """Fill the columns of names, scores and verdicts into a table of latents.
 
     Examples
     --------
@@ -81,11 +81,15 @@ def with_names(
         "trust_null": scored(lambda v: v.trust.null),
         "trust_null_high": scored(lambda v: v.null_high),
         "balanced_accuracy": scored(lambda v: v.balanced_accuracy.value),
+        "p": scored(lambda v: v.p),
+        "threshold": [p.threshold for p in proposals],
         "n_active": scored(lambda v: v.n_active),
         "n_inactive": scored(lambda v: v.n_inactive),
     }
-    return table.with_columns(
-        pl.Series(name, values, dtype=table.schema[name]) for name, values in columns.items()
+    return decide(
+        table.with_columns(
+            pl.Series(name, values, dtype=table.schema[name]) for name, values in columns.items()
+        )
     )
 
 

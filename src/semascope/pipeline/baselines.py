@@ -6,10 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sklearn.decomposition import IncrementalPCA
 
 from semascope.core import Codes, Score, generator
 from semascope.discover import Dictionary
+from semascope.measure import decide
+from semascope.measure.interval import share_interval
 from semascope.pipeline.naming import Material, name_and_verify
 from semascope.vectors import VectorSource
 
@@ -32,7 +35,7 @@ def baseline_scores(kind: str, dictionary: Dictionary, material: Material) -> li
     Returns
     -------
     list of dict
-        Score records: share of named axes, and mean trust over them.
+        Score records: share of named axes, of axes with a trusted name, and mean trust.
     """
     source, rows, seed = material.source, material.rows, material.seed
     axes, mean = _axes(kind, dictionary, source, rows["discover"], seed)
@@ -47,6 +50,21 @@ def baseline_scores(kind: str, dictionary: Dictionary, material: Material) -> li
     note = f"{named} of {len(axes)} {kind} could be named"
     scores = [Score(f"named share, {kind}", named / len(axes), n=len(axes), note=note)]
     if len(trusts):
+        tested = [v for v in verdicts if v is not None]
+        decided = decide(
+            pl.DataFrame({"p": [v.p for v in tested], "trust_low": [v.trust.low for v in tested]})
+        )
+        trusted = int((decided["verdict"] == "trusted").sum())
+        share = share_interval(trusted, len(axes))
+        scores.append(
+            Score(
+                f"trusted share, {kind}",
+                trusted / len(axes),
+                *share,
+                n=len(axes),
+                note=f"{trusted} of {len(axes)} {kind} got a name that is trusted",
+            )
+        )
         low, high = mean_interval(trusts, seed)
         scores.append(
             Score(f"mean trust, {kind}", float(trusts.mean()), low, high, 0.5, len(trusts))

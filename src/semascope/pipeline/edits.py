@@ -26,7 +26,7 @@ from semascope.lexicon import (
     split_rows,
     stored_vectors,
 )
-from semascope.measure import Verdict, verify_names
+from semascope.measure import Verdict, decide, verify_names
 from semascope.name import name_concepts
 from semascope.vectors import VectorSource
 
@@ -107,10 +107,12 @@ def measure_edits(
         if by is not None:
             verdict = _verdict(lexicon, j, relevance_of, chosen[j], tested[j], seed)
             note = "" if verdict else "fewer than two verify rows on a side"
+        scores: dict[str, Any] = {}
         if verdict is not None:
             kind = next((kind for kind, states in stated.items() if by is states), "phrase")
-            _keep(lexicon, str(table["id"][j]), name, verdict, kind, author)
-        rows.append(_row(str(table["id"][j]), name, verdict, note))
+            scores = _scores(lexicon, j, verdict) | {"name_kind": kind}
+            _keep(lexicon, str(table["id"][j]), name, scores, author)
+        rows.append(_row(str(table["id"][j]), name, scores, note))
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
 
 
@@ -186,6 +188,7 @@ _SHAPE = {
     "trust_low": pl.Float64,
     "trust_high": pl.Float64,
     "trust_null": pl.Float64,
+    "verdict": pl.String,
     "note": pl.String,
 }
 
@@ -306,23 +309,34 @@ def _threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
     return float(min(levels[np.argmax(right - wrong)], scores.max()))
 
 
-def _scores(verdict: Verdict) -> dict[str, Any]:
+def _scores(lexicon: Lexicon, latent: int, verdict: Verdict) -> dict[str, Any]:
+    """Return what the table says of a measured name; its q is that among all names as they are."""
     trust = verdict.trust
-    found = (trust.value, trust.low, trust.high, trust.null, verdict.null_high)
-    rest = (verdict.balanced_accuracy.value, verdict.n_active, verdict.n_inactive, None)
-    return dict(zip(MEASURED, (*found, *rest), strict=True))
+    found = {
+        "trust": trust.value,
+        "trust_low": trust.low,
+        "trust_high": trust.high,
+        "trust_null": trust.null,
+        "trust_null_high": verdict.null_high,
+        "p": verdict.p,
+        "balanced_accuracy": verdict.balanced_accuracy.value,
+        "n_active": verdict.n_active,
+        "n_inactive": verdict.n_inactive,
+    }
+    here = pl.int_range(pl.len()) == latent
+    table = lexicon.concepts.select(
+        pl.when(here).then(pl.lit(found[key])).otherwise(pl.col(key)).alias(key)
+        for key in ("p", "trust_low")
+    )
+    decided = decide(table).row(latent, named=True)
+    return dict.fromkeys(MEASURED) | found | {key: decided[key] for key in ("q", "verdict")}
 
 
-def _keep(
-    lexicon: Lexicon, id: str, name: str, verdict: Verdict, kind: str, author: str | None
-) -> None:
-    scores = _scores(verdict) | {"name_kind": kind}
+def _keep(lexicon: Lexicon, id: str, name: str, scores: dict[str, Any], author: str | None) -> None:
     edit = Edit("measure", id, name, details={"scores": scores})
     record(lexicon, lambda before: [edit], author=author)
 
 
-def _row(id: str, name: str, verdict: Verdict | None, note: str) -> dict[str, Any]:
-    scores = dict.fromkeys(MEASURED) if verdict is None else _scores(verdict)
-    return {"id": id, "name": name, "note": note} | {
-        key: scores[key] for key in _SHAPE if key in scores
-    }
+def _row(id: str, name: str, scores: dict[str, Any], note: str) -> dict[str, Any]:
+    row = {"id": id, "name": name, "note": note}
+    return row | {key: scores.get(key) for key in _SHAPE if key not in row}

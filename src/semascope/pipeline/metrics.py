@@ -9,6 +9,7 @@ import polars as pl
 
 from semascope.core import Codes, Score, progress
 from semascope.discover import Dictionary
+from semascope.measure import VERDICTS
 from semascope.pipeline.assemble import Subset
 from semascope.pipeline.baselines import baseline_scores, mean_interval
 from semascope.pipeline.naming import Material
@@ -63,6 +64,9 @@ def measure_lexicon(
     trust = table["trust"].drop_nulls().to_numpy()
     if len(trust):
         low, high = mean_interval(trust, material.seed)
+        for verdict in VERDICTS:
+            n = int((table["verdict"] == verdict).sum())
+            scores[verdict] = Score(f"{verdict} names", n, n=len(trust))
         scores["mean_trust"] = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
     metrics = {key: asdict(score) for key, score in scores.items()}
     if baseline and len(trust) and len(verify) > 1:

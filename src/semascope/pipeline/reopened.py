@@ -1,0 +1,131 @@
+"""A finished lexicon made ready for new tests of its names: rows, vectors and relevance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semascope.core import InputError
+from semascope.lexicon import ByEncoder, ByValue, ByWords, Lexicon, Relevance, split_rows
+from semascope.lexicon.relevance import RULE
+from semascope.pipeline.naming import Material
+from semascope.vectors import Float32Array, VectorSource, as_source
+
+
+def reopen(
+    lexicon: Lexicon, *, vectors: Any = None, sides: tuple[str, ...] = ("verify",)
+) -> Material:
+    """Return what the names of a lexicon can be tested on again.
+
+    A lexicon does not keep its vectors. They are embedded again from its texts (or come from the
+    cache), or passed in.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        With texts and an encoder, unless vectors are passed.
+    vectors : anything that holds a matrix, optional
+        The vectors that it was learned from.
+    sides : tuple of str
+        Splits whose rows are needed.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> from semascope.pipeline.reopened import reopen
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> lexicon = sc.learn(texts, components=8, active=2, progress=False)
+    >>> list(reopen(lexicon).rows)
+    ['verify']
+    """
+    seed = int(lexicon.info.get("seed") or 0)
+    rows = {side: split_rows(lexicon.splits, side, seed=seed) for side in sides}
+    encoded = lexicon.encoder is not None or lexicon.info.get("encoder") is not None
+    source: VectorSource
+    if vectors is not None:
+        source = as_source(vectors)
+        shape = (len(lexicon.items), lexicon.dictionary.n_dimensions)
+        if source.shape != shape:
+            raise InputError(f"the vectors have shape {source.shape}, the lexicon's are {shape}")
+    elif encoded and lexicon.text is not None:
+        source = _embedded(lexicon, np.sort(np.concatenate(list(rows.values()))))
+    else:
+        raise InputError(
+            "this lexicon was learned from vectors that it does not keep; pass them (vectors=..., "
+            "--vectors FILE) to test its names again"
+        )
+    relevance: Relevance | None = None
+    if lexicon.text is not None:
+        relevance = ByWords(lexicon.items[lexicon.text])
+        if encoded:
+            relevance = ByEncoder(lexicon.vectors_of, source)
+    leave_out = [str(lexicon.info.get("id", "id"))]
+    return Material(source, lexicon.items, rows, lexicon.text, relevance, leave_out, seed)
+
+
+@dataclass
+class AnyName:
+    """Phrases by one relevance, values of columns by the column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords
+    >>> from semascope.pipeline.reopened import AnyName
+    >>> items = pl.DataFrame({"text": ["tea", "car"], "kind": ["drink", "thing"]})
+    >>> AnyName(items, ByWords(items["text"]))(["car", "kind = drink"], np.arange(2)).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+
+    items: Any
+    phrases: Relevance | None
+
+    def __call__(self, names: Sequence[str], rows: npt.NDArray[np.int64]) -> Float32Array:
+        """Return scores of shape (names, rows)."""
+        out = np.zeros((len(names), len(rows)), dtype=np.float32)
+        ruled = np.array([self._states_value(name) for name in names], dtype=bool)
+        for which, relevance in ((ruled, ByValue(self.items)), (~ruled, self.phrases)):
+            if which.any() and relevance is not None:
+                asked = [name for name, asks in zip(names, which, strict=True) if asks]
+                out[which] = relevance(asked, rows)
+        return out
+
+    def _states_value(self, name: str) -> bool:
+        rule = RULE.match(name)
+        return rule is not None and rule["column"] in self.items.columns
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Vectors of some rows, under the numbers of all rows."""
+
+    index: npt.NDArray[np.int64]
+    vectors: Float32Array
+    n: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n, self.vectors.shape[1]
+
+    def rows(self, start: int, stop: int) -> Float32Array:
+        return self.take(np.arange(start, stop))
+
+    def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
+        return self.vectors[np.searchsorted(self.index, index)]
+
+
+def _embedded(lexicon: Lexicon, rows: npt.NDArray[np.int64]) -> _Some:
+    from semascope.embed import embed_texts
+
+    vectors, _ = embed_texts(
+        lexicon.items[str(lexicon.text)].gather(rows),
+        encoder=lexicon.text_encoder,
+        split=lexicon.info.get("split_texts"),
+        show_progress=False,
+    )
+    return _Some(rows, vectors, len(lexicon.items))
