@@ -88,14 +88,13 @@ def _print_changes(before: Lexicon, after: Lexicon, out: Path) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("id", "before", "trust", "now", "trust", "description"):
         table.add_column(title, overflow="fold" if title == "description" else "ellipsis")
-    described = after.info["language_model"]["descriptions"]
     rows = list(zip(before.base.iter_rows(named=True), after.base.iter_rows(named=True),
                     strict=True))  # fmt: skip
     changed = [(old, new) for old, new in rows if old["name"] != new["name"]]
     for old, new in sorted(changed, key=lambda pair: -(pair[1]["trust_low"] or 0.0)):
         table.add_row(
             old["id"], Text(old["name"] or "–"), trust_text(old), Text(new["name"]),
-            trust_text(new), Text(described.get(old["id"], "")),
+            trust_text(new), Text(new["description"] or ""),
         )  # fmt: skip
     console = Console()
     if changed:

@@ -18,6 +18,7 @@ BINS = 20
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.String,
     "name": pl.String,
+    "description": pl.String,
     "status": pl.String,
     "trust": pl.Float64,
     "trust_low": pl.Float64,
@@ -36,6 +37,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "alternatives": pl.List(pl.String),
     "evidence": pl.List(pl.String),
     "name_kind": pl.String,
+    "named_by": pl.String,
     "held_in": pl.Float64,
     "threshold": pl.Float64,
     "exemplar": pl.Int64,
@@ -51,7 +53,6 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 # Columns of the table of concepts that people's edits bring, beside those of `SCHEMA`.
 EDITED: dict[str, pl.DataType | type[pl.DataType]] = {
-    "description": pl.String,
     "tags": pl.List(pl.String),
     "comments": pl.List(pl.String),
     "weight": pl.Float64,

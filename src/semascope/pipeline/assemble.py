@@ -70,8 +70,10 @@ def with_names(
 
     columns: dict[str, list[Any]] = {
         "name": [p.name for p in proposals],
+        "description": [p.description or None for p in proposals],
         "status": [p.status for p in proposals],
         "name_kind": [p.kind for p in proposals],
+        "named_by": [p.by for p in proposals],
         "held_in": [p.held_in for p in proposals],
         "alternatives": [p.alternatives for p in proposals],
         "evidence": [p.evidence for p in proposals],

@@ -58,21 +58,37 @@ def measure_lexicon(
         held = Subset(material.source, verify)
         fvu = dictionary.fvu(held, moments(material.source, material.rows["discover"])[0])
         scores["fvu"] = Score("FVU", fvu, n=len(verify), higher_is_better=False, note="verify rows")
-    for status in _STATUSES:
-        n = int((table["status"] == status).sum())
-        scores[status] = Score(f"{status} concepts", n, n=len(table))
-    trust = table["trust"].drop_nulls().to_numpy()
-    if len(trust):
-        low, high = mean_interval(trust, material.seed)
-        for verdict in VERDICTS:
-            n = int((table["verdict"] == verdict).sum())
-            scores[verdict] = Score(f"{verdict} names", n, n=len(trust))
-        scores["mean_trust"] = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
+    scores |= count_names(table, material.seed)
     metrics = {key: asdict(score) for key, score in scores.items()}
-    if baseline and len(trust) and len(verify) > 1:
+    if baseline and "mean_trust" in scores and len(verify) > 1:
         with progress("baseline", len(_BASELINES), "kinds", show=show_progress) as bar:
             for kind in _BASELINES:
                 for record in baseline_scores(kind, dictionary, material):
                     metrics[record["metric"]] = record
                 bar.advance()
     return metrics
+
+
+def count_names(table: pl.DataFrame, seed: int) -> dict[str, Score]:
+    """Count concepts by status and names by verdict, and average their trust.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.pipeline.metrics import count_names
+    >>> columns = {"status": ["named"], "trust": [0.9], "verdict": ["trusted"]}
+    >>> print(count_names(pl.DataFrame(columns), 0)["trusted"])
+    trusted names 1.000, n=1
+    """
+    scores = {}
+    for status in _STATUSES:
+        n = int((table["status"] == status).sum())
+        scores[status] = Score(f"{status} concepts", n, n=len(table))
+    trust = table["trust"].drop_nulls().to_numpy()
+    if len(trust):
+        low, high = mean_interval(trust, seed)
+        for verdict in VERDICTS:
+            n = int((table["verdict"] == verdict).sum())
+            scores[verdict] = Score(f"{verdict} names", n, n=len(trust))
+        scores["mean_trust"] = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
+    return scores

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, Score
+from semascope.core import InputError
 from semascope.lexicon import ByEncoder, ByWords, Contrast, Lexicon, split_rows
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
-from semascope.measure import verify_names
+from semascope.measure import decide, verify_names
 from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
 from semascope.pipeline.assemble import with_names
-from semascope.pipeline.baselines import mean_interval
+from semascope.pipeline.metrics import count_names
 from semascope.pipeline.naming import Material
 from semascope.vectors import Float32Array, VectorSource, as_source
 
@@ -65,7 +65,7 @@ class Renaming:
         -------
         (Lexicon, Report)
             A new lexicon in memory, and what was asked. ``info["language_model"]`` holds the
-            model, the report, and the descriptions by concept id.
+            model and the report.
         """
         relevance, seed = self.material.relevance, self.material.seed
         proposals, report = ask_names(
@@ -90,13 +90,8 @@ class Renaming:
         tested = self.material.contrasts(self.lexicon.dictionary, self.lexicon.base_codes, "verify")
         verdicts = verify_names(pool, thresholds, tested, lambda j: relevance, seed=seed)  # type: ignore[arg-type, return-value]
         fresh = with_names(self.lexicon.base, proposals, verdicts)
-        table = _rows_from(self.lexicon.base, fresh, changed)
-        described = {
-            table["id"][j]: p.description
-            for j, p in enumerate(proposals)
-            if p.description and p.name == names[j]
-        }
-        record = endpoint.describe() | {"report": report.as_dict(), "descriptions": described}
+        table = decide(_rows_from(self.lexicon.base, fresh, changed))
+        record = endpoint.describe() | {"report": report.as_dict()}
         return self._assembled(table, changed, record), report
 
     def _changed(self, proposals: Sequence[Proposal]) -> set[int]:
@@ -117,15 +112,8 @@ class Renaming:
         rows = sorted(changed)
         if isinstance(relevance, ByEncoder) and rows:
             vectors[rows] = relevance.vectors([table["name"][j] for j in rows])
-        metrics = dict(self.lexicon.info["metrics"])
-        for status in ("named", "unnamed", "rare", "dead"):
-            n = int((table["status"] == status).sum())
-            metrics[status] = asdict(Score(f"{status} concepts", n, n=len(table)))
-        trust = table["trust"].drop_nulls().to_numpy()
-        if len(trust):
-            low, high = mean_interval(trust, self.material.seed)
-            score = Score("mean trust", float(trust.mean()), low, high, 0.5, len(trust))
-            metrics["mean_trust"] = asdict(score)
+        counted = count_names(table, self.material.seed)
+        metrics = self.lexicon.info["metrics"] | {key: asdict(s) for key, s in counted.items()}
         info = self.lexicon.info | {"metrics": metrics, "language_model": record}
         return replace(self.lexicon, base=table, name_vectors=vectors, info=info, path=None)
 
