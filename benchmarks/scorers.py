@@ -92,6 +92,7 @@ def prepare(name: str, each: int, seed: int) -> Room:
             [data.labels[p.label] for p, f in zip(planted, fold, strict=True) if f != part],
             [p.contrast for p, f in zip(planted, fold, strict=True) if f != part],
             relevance,
+            references=data.labels,
             texts=texts,
             seed=seed,
         )

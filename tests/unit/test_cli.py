@@ -284,6 +284,51 @@ def test_show_one_concept_in_full(cli: Cli, learned: Path, lex: sc.Lexicon) -> N
         assert f"  {lex.concepts['id'][other]}  " in printed
 
 
+def test_verdicts_are_shown(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
+    printed = cli("show", learned)
+    summary = next(line for line in printed.splitlines() if line.startswith("names: "))
+    for verdict in ("trusted", "weak", "rejected"):
+        count = int((lex.concepts["verdict"] == verdict).sum())
+        assert f"{count} {verdict}" in summary
+    row = lex.concepts.sort("trust", descending=True, nulls_last=True).row(0, named=True)
+    assert f"verdict   {row['verdict']}" in cli("show", learned, "--concept", row["id"])
+    assert f"| {row['verdict']} |" in cli("show", learned, "--format", "md")
+    assert f"| {row['verdict']} |" in (learned / "README.md").read_text(encoding="utf-8")
+
+
+def test_contradictions_are_shown_with_a_better_name(
+    cli: Cli, learned: Path, lex: sc.Lexicon
+) -> None:
+    row = lex.concepts.sort("trust", descending=True, nulls_last=True).row(0, named=True)
+    printed = cli("show", learned, "--concept", row["id"], "--contradictions")
+    assert printed.splitlines()[0] == row["name"]
+    found = json.loads(
+        cli("show", learned, "--concept", row["name"], "--contradictions", "--format", "json")
+    )
+    assert f"says yes, concept silent ({found['n_false_positives']})" in printed
+    assert f"says no, concept active ({found['n_false_negatives']})" in printed
+    verify, codes = (
+        lex.splits == 2,
+        lex.codes.to_scipy()[:, [lex.row_of(row["id"])]].toarray()[:, 0],
+    )
+    assert found["n_active"] == ((codes > 0) & verify).sum()
+    assert found["n_active"] + found["n_inactive"] == verify.sum()
+    for kind, active in (("false_positives", False), ("false_negatives", True)):
+        for miss in found[kind]:
+            assert (codes[miss["row"]] > 0) == active
+            assert verify[miss["row"]]
+            assert miss["text"] == lex.items["text"][miss["row"]]
+            assert (miss["relevance"] >= found["threshold"]) != active
+    assert found["tried"] > 0
+
+
+def test_contradictions_that_cannot_be_listed_are_refused(cli: Cli, learned: Path) -> None:
+    assert "name it with --concept" in cli("show", learned, "--contradictions", code=2)
+    assert "as table or json" in cli(
+        "show", learned, "--concept", "c0", "--contradictions", "--format", "md", code=2
+    )
+
+
 def test_every_concept_can_be_shown(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     for row in lex.concepts.iter_rows(named=True):
         details = json.loads(cli("show", learned, "--concept", row["id"], "--format", "json"))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import semascope as sc
-from semascope.core import ArtifactError, Codes, InputError
+from semascope.core import ArtifactError, Codes, InputError, write_checksums
 from semascope.discover import Dictionary
 from semascope.lexicon import (
     EDITED,
@@ -30,6 +30,7 @@ from semascope.lexicon import (
     replay,
     split_rows,
 )
+from semascope.measure import VERDICTS, decide
 from semascope.search import find
 from semascope.vectors import as_source
 
@@ -496,6 +497,36 @@ def test_edits_that_cannot_be_in_the_ledger_are_refused(lex: Lexicon) -> None:
     Path("a.lexicon/edits.jsonl").write_text(text + "\n", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"edits\.jsonl, line 1.*no edit 'shout'"):
         load("a.lexicon")
+
+
+def test_lexicon_of_the_first_schema_opens_without_what_came_later(lex: Lexicon) -> None:
+    lex.save("a.lexicon")
+    folder = Path("a.lexicon")
+    later = ["p", "q", "verdict", "threshold"]
+    lex.base.drop(later).write_parquet(folder / "concepts.parquet")
+    info = json.loads((folder / "lexicon.json").read_text(encoding="utf-8"))
+    (folder / "lexicon.json").write_text(json.dumps(info | {"schema": 1}), encoding="utf-8")
+    (folder / "edits.jsonl").unlink()
+    write_checksums(folder)
+    back = load(folder)
+    assert back.base.columns == list(SCHEMA)
+    assert back.base.select(later).null_count().row(0) == (len(back.base),) * 4
+    assert back.base.drop(later).equals(lex.base.drop(later))
+    assert "trust" in repr(back.concepts)
+    back.save("b.lexicon")
+    assert load("b.lexicon").info["schema"] == SCHEMA_VERSION
+
+
+def test_verdicts_are_those_of_the_table(lex: Lexicon) -> None:
+    named = lex.concepts.filter(pl.col("trust").is_not_null())
+    assert named["verdict"].is_in(VERDICTS).all()
+    assert lex.concepts.filter(pl.col("trust").is_null())["verdict"].null_count() == len(
+        lex.concepts
+    ) - len(named)
+    assert (named["q"] >= named["p"]).all()
+    counts = {v: int((named["verdict"] == v).sum()) for v in VERDICTS}
+    assert counts == {v: lex.info["metrics"][v]["value"] for v in VERDICTS}
+    assert decide(lex.base).equals(lex.base)
 
 
 def test_newer_schema_is_refused(lex: Lexicon) -> None:

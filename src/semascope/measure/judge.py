@@ -14,7 +14,7 @@ from semascope.core import InputError, Score, generator
 from semascope.lexicon import ByWords, Contrast, Relevance, Rows, words
 from semascope.measure.scorers import ranking
 
-_MOST_REFERENCES = 100
+_MOST_REFERENCES = 1000
 _MOST_BACKGROUND = 200
 _FEWEST_CONCEPTS = 5
 _SHUFFLED = 20
@@ -87,6 +87,7 @@ def train_judge(
     drawn: Sequence[Contrast],
     relevance: Relevance,
     *,
+    references: Sequence[str] | None = None,
     texts: pl.Series | None = None,
     seed: int = 0,
 ) -> Judge:
@@ -100,6 +101,10 @@ def train_judge(
         Rows of each of these concepts.
     relevance : Relevance
         What the features are made from.
+    references : sequence of str, optional
+        Names that a name is compared with on each row; by default those that teach. Where the judge
+        is asked about other concepts, their names belong here too: else their rows look as if they
+        were free for any name, because no reference claims them.
     texts : polars.Series, optional
         Texts of all rows, for the words that names and rows share.
     seed : int
@@ -131,14 +136,14 @@ def train_judge(
             f"{len(names)} names and {len(drawn)} contrasts"
         )
     random = generator(seed, "judge")
-    references = sorted(set(names))
-    if len(references) > _MOST_REFERENCES:
-        picked = random.choice(len(references), _MOST_REFERENCES, replace=False)
-        references = [references[i] for i in np.sort(picked)]
+    compared = sorted(set(names if references is None else references))
+    if len(compared) > _MOST_REFERENCES:
+        picked = random.choice(len(compared), _MOST_REFERENCES, replace=False)
+        compared = [compared[i] for i in np.sort(picked)]
     everything = np.unique(np.concatenate([np.concatenate([c.active, c.inactive]) for c in drawn]))
     if len(everything) > _MOST_BACKGROUND:
         everything = np.sort(random.choice(everything, _MOST_BACKGROUND, replace=False))
-    judge = Judge(relevance, texts, references, everything)
+    judge = Judge(relevance, texts, compared, everything)
     x, y, weight = [], [], []
     for name, contrast in zip(names, drawn, strict=True):
         n, m = len(contrast.active), len(contrast.inactive)
@@ -221,7 +226,14 @@ def judged(
     for part in range(min(folds, len(named))):
         tested, taught = named[fold == part], named[fold != part]
         known = [str(names[j]) for j in taught]
-        judge = train_judge(known, [drawn[j] for j in taught], relevance, texts=texts, seed=seed)
+        judge = train_judge(
+            known,
+            [drawn[j] for j in taught],
+            relevance,
+            references=[str(names[j]) for j in named],
+            texts=texts,
+            seed=seed,
+        )
         for j in tested:
             pool = np.array([i for i in named if names[i] != names[j]], dtype=np.int64)
             picked = random.choice(pool, min(_SHUFFLED, len(pool)), replace=False)

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from scipy.stats import kstest, mannwhitneyu
 
+import semascope as sc
 from semascope.core import auroc
 from semascope.lexicon import Contrast
 from semascope.measure import contradictions, decide, p_names, p_rows, ranking, verify_names
@@ -156,3 +157,25 @@ def test_a_better_name_is_reported_without_the_luck_of_its_choice() -> None:
     # The name in place is as empty as the proposed ones, so the honest gain is none.
     assert abs(np.mean([g.value for g in gains])) < 3 * error
     assert 0.9 <= np.mean([g.low <= 0 <= g.high for g in gains]) <= 0.99
+
+
+def test_learning_from_vectors_that_have_nothing_to_do_with_the_texts() -> None:
+    """From texts to verdicts: concepts fire at random, names are chosen all the same."""
+    covered, named, trusted = 0, 0, 0
+    for seed in range(3):
+        random = np.random.default_rng([8, seed])
+        vocabulary = [f"w{i}" for i in range(60)]
+        texts = [" ".join(random.choice(vocabulary, 8, replace=False)) for _ in range(1500)]
+        frame = pl.DataFrame({"id": [f"{seed}-{i}" for i in range(1500)], "text": texts})
+        lex = sc.learn(
+            frame, text="text", id="id", vectors=random.standard_normal((1500, 12)),
+            components=128, active=3, max_rows=15_000, seed=seed, baseline=False, progress=False,
+        )  # fmt: skip
+        table = lex.concepts.filter(pl.col("trust").is_not_null())
+        named += len(table)
+        covered += int(((table["trust_low"] <= 0.5) & (table["trust_high"] >= 0.5)).sum())
+        trusted += int((table["verdict"] != "rejected").sum())
+        assert (table["held_in"] > 0.6).all()
+    assert named >= 30
+    assert 0.85 <= covered / named <= 1
+    assert trusted <= 1
