@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from semascope.core import InputError, Score, generator
 from semascope.llm import AnswerCache, Budget, Endpoint, Question, Report, Span, detect
+from semascope.measure.interval import ends, share_draws
 
 BANDS = 4
 MOST = 20
@@ -321,15 +322,17 @@ def _score(
                      by_band=bands)  # fmt: skip
     right = np.where(mixed.truth, verdicts[0], 1 - verdicts[0])
 
-    def value(rows: npt.NDArray[np.int64]) -> float:
-        active = mixed.truth[rows]
-        return float((right[rows][active].mean() + right[rows][~active].mean()) / 2)
-
-    low, high = bootstrap(value, [yes, no], seed, metric)
+    # As of all accuracies here: an interval that covers, also when every answer is right.
+    random, reached = (
+        generator(seed, "bootstrap", metric),
+        float(right[yes].mean() + right[no].mean()) / 2,
+    )
+    draws = [share_draws(float(right[g].sum()), len(g), _RESAMPLES, random) for g in (yes, no)]
+    low, high = ends((draws[0] + draws[1]) / 2, reached)
     null = [v for v in (_accuracy(mixed.truth, other) for other in verdicts[1:]) if v is not None]
     return Score(
         metric,
-        value(np.concatenate([yes, no])),
+        reached,
         low,
         high,
         float(np.mean(null)) if null else 0.5,

@@ -5,7 +5,7 @@ from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.bank_files import read_bank
 from semascope.name.by_columns import by_rules, by_values
-from semascope.name.candidates import Candidate, Namer, merged
+from semascope.name.candidates import STATED, Candidate, Namer, merged
 from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
 from semascope.name.defaults import default_namers, default_scorers
@@ -25,6 +25,7 @@ from semascope.name.subgroups import find_rules
 from semascope.name.values import Association, associations, describing_columns
 
 __all__ = [
+    "STATED",
     "Association",
     "Band",
     "Bank",

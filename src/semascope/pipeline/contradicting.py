@@ -11,8 +11,10 @@ from semascope.core import InputError
 from semascope.lexicon import Contrast, Lexicon
 from semascope.measure import Contradictions, contradictions
 from semascope.name import associations, candidate_phrases, describing_columns
+from semascope.pipeline.any_name import AnyName
+from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.naming import Material
-from semascope.pipeline.reopened import AnyName, reopen
+from semascope.pipeline.reopened import reopen
 
 
 def find_contradictions(
@@ -58,18 +60,17 @@ def find_contradictions(
         raise InputError(f"concept {row['id']} has no name that rows could contradict")
     material = reopen(lexicon, vectors=vectors)
     verify = material.rows["verify"]
-    drawn = material.contrasts(lexicon.dictionary, lexicon.codes, "verify")[latent]
+    drawn = lexicon_contrasts(lexicon, material.source, [latent], "verify")[latent]
     if min(len(drawn.active), len(drawn.inactive)) < 4:
         raise InputError(
             f"concept {row['id']} has {len(drawn.active)} active and {len(drawn.inactive)} "
             "inactive verify rows; two halves of at least two are needed on either side"
         )
-    kept = row["name"] == lexicon.base["name"][latent]
     return contradictions(
         row["name"],
         drawn,
-        AnyName(lexicon.items, material.relevance),
-        threshold=row["threshold"] if kept else None,
+        AnyName.of(lexicon, material.relevance, material.rows["name"]),
+        threshold=row["threshold"],
         propose=propose or _proposer(material, list(row["alternatives"])),
         listed=_all_rows(lexicon, latent, verify),
         texts=None if lexicon.text is None else lexicon.items[lexicon.text],

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from semascope.core import InputError, generator
+from semascope.core import InputError
 from semascope.lexicon import (
     MEASURED,
     ByEncoder,
-    ByRule,
-    ByValue,
     ByWords,
     Contrast,
     Edit,
     Lexicon,
     Relevance,
-    check_rule,
-    contrasts,
-    parse_rule,
     record,
     split_rows,
     stored_vectors,
 )
 from semascope.measure import Verdict, decide, verify_names
 from semascope.name import name_concepts
+from semascope.pipeline.any_name import AnyName
+from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.vectors import VectorSource
 
 _MOST = 100
@@ -90,27 +87,22 @@ def measure_edits(
     rows = []
     if picked:
         source, _ = stored_vectors(lexicon, vectors)
-        stated: dict[str, Relevance] = {
-            "value": ByValue(lexicon.items),
-            "rule": ByRule(lexicon.items),
-        }
-        relevance_of = _chooser(lexicon, stated, _relevance(lexicon, source))
+        name_rows = split_rows(lexicon.splits, "name", seed=int(lexicon.info.get("seed") or 0))
+        any_name = AnyName.of(lexicon, _relevance(lexicon, source), name_rows)
         seed = int(lexicon.info.get("seed") or 0)
-        chosen = _contrasts(lexicon, source, picked, "name", seed)
-        tested = _contrasts(lexicon, source, picked, "verify", seed)
+        chosen = lexicon_contrasts(lexicon, source, picked, "name")
+        tested = lexicon_contrasts(lexicon, source, picked, "verify")
     for j in picked:
         name = table["name"][j]
         if name is None:
             raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
         verdict, note = None, "no encoder, no texts: pass vectors and a name that states a value"
-        by = relevance_of(name)
-        if by is not None:
-            verdict = _verdict(lexicon, j, relevance_of, chosen[j], tested[j], seed)
+        if any_name.relevance(name) is not None:
+            verdict = _verdict(lexicon, j, any_name.relevance, chosen[j], tested[j], seed)
             note = "" if verdict else "fewer than two verify rows on a side"
         scores: dict[str, Any] = {}
         if verdict is not None:
-            kind = next((kind for kind, states in stated.items() if by is states), "phrase")
-            scores = _scores(lexicon, j, verdict) | {"name_kind": kind}
+            scores = _scores(lexicon, j, verdict) | {"name_kind": any_name.kind(name)}
             _keep(lexicon, str(table["id"][j]), name, scores, author)
         rows.append(_row(str(table["id"][j]), name, scores, note))
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
@@ -157,7 +149,7 @@ def name_edits(
     """
     picked = [_alive(lexicon, concept) for concept in dict.fromkeys(concepts)]
     source, _ = stored_vectors(lexicon, vectors)
-    drawn = _contrasts(lexicon, source, picked, "name", int(lexicon.info.get("seed") or 0))
+    drawn = lexicon_contrasts(lexicon, source, picked, "name")
     proposals = name_concepts(
         [drawn[j] for j in picked],
         lexicon.items,
@@ -207,66 +199,6 @@ def _relevance(lexicon: Lexicon, source: VectorSource) -> Relevance | None:
     if lexicon.encoder is None and lexicon.info.get("encoder") is None:
         return ByWords(lexicon.items[lexicon.text])
     return ByEncoder(lexicon.vectors_of, source)
-
-
-def _chooser(
-    lexicon: Lexicon, stated: Mapping[str, Relevance], relevance: Relevance | None
-) -> Callable[[str], Relevance | None]:
-    """Tell how a name scores rows: by what it states of columns, or else by what it means."""
-
-    def choose(name: str) -> Relevance | None:
-        column, states, _ = name.partition(" = ")
-        if states and column in lexicon.items.columns:
-            return stated["value"]
-        try:
-            check_rule(parse_rule(name), lexicon.items)
-        except InputError:
-            return relevance
-        return stated["rule"]
-
-    return choose
-
-
-def _contrasts(
-    lexicon: Lexicon, source: VectorSource, picked: Sequence[int], split: str, seed: int
-) -> dict[int, Contrast]:
-    rows = split_rows(lexicon.splits, split, seed=seed)
-    m = lexicon.dictionary.n_components
-    out: dict[int, Contrast] = {}
-    if any(j < m for j in picked):
-        # The very rows that names of the dictionary's concepts are always measured on.
-        drawn = contrasts(lexicon.dictionary, lexicon.base_codes, source, rows, seed=seed)
-        out = {j: drawn[j] for j in picked if j < m}
-    made = [j for j in picked if j >= m]
-    if made:
-        likeness = _along(source, rows, lexicon.view.made_directions[[j - m for j in made]])
-        for i, j in enumerate(made):
-            out[j] = _contrast(lexicon, j, rows, likeness[:, i], seed)
-    return out
-
-
-def _along(source: VectorSource, rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    starts = range(0, len(rows), 4096)
-    parts = [source.take(rows[start : start + 4096]) @ directions.T for start in starts]
-    return np.concatenate([np.zeros((0, len(directions)), dtype=np.float32), *parts])
-
-
-def _contrast(
-    lexicon: Lexicon, latent: int, rows: np.ndarray, likeness: np.ndarray, seed: int
-) -> Contrast:
-    """Draw rows for and against a made concept; near-misses lie along what it points to."""
-    fired, values = lexicon.view.column(latent)
-    inside = np.isin(fired, rows)
-    fired, values = fired[inside], values[inside]
-    order = np.argsort(-values, kind="stable")
-    if len(order) > _MOST:
-        order = order[np.unique(np.linspace(0, len(order) - 1, _MOST).round().astype(int))]
-    silent = np.flatnonzero(~np.isin(rows, fired))
-    near = silent[np.argsort(-likeness[silent], kind="stable")[: _MOST // 2]]
-    free = np.setdiff1d(silent, near)
-    random = generator(seed, "inactive", str(lexicon.concepts["id"][latent]))
-    other = np.sort(random.choice(free, min(len(free), _MOST // 2), replace=False))
-    return Contrast(fired[order], values[order], rows[near], rows[other])
 
 
 def _verdict(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from semascope.core import Codes, generator, progress
+from semascope.core import Codes, progress
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, Combined, Contrast, Relevance, contrasts
+from semascope.lexicon import ByEncoder, Contrast, Relevance, contrasts
 from semascope.measure import Verdict, verify_names
 from semascope.name import (
     Bank,
@@ -21,11 +21,11 @@ from semascope.name import (
     name_concepts,
     text_parts,
 )
+from semascope.pipeline.any_name import names_on_one_scale
 from semascope.vectors import VectorSource
 
 _MOST_PASSES = 4096
 _PASSES_EACH = 16
-_REFERENCE = 500
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def name_and_verify(
     relevance, seed = material.relevance, material.seed
     scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
     if relevance is not None and len(material.rows["name"]):
-        scorers["combined"] = Combined(relevance, _reference(material))
+        scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
         proposals = name_concepts(
             drawn,
@@ -151,10 +151,3 @@ def name_and_verify(
             on_done=bar.advance,
         )
     return proposals, verdicts
-
-
-def _reference(material: Material) -> np.ndarray:
-    """Draw the *name* rows that put the scores of two names on one scale."""
-    rows = material.rows["name"]
-    random = generator(material.seed, "reference rows")
-    return np.sort(random.choice(rows, min(_REFERENCE, len(rows)), replace=False))

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon import ByEncoder, ByWords, Contrast, Lexicon, split_rows
+from semascope.lexicon import ByEncoder, Contrast, Lexicon
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
 from semascope.measure import decide, verify_names
 from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
 from semascope.pipeline.assemble import with_names
 from semascope.pipeline.metrics import count_names
 from semascope.pipeline.naming import Material
-from semascope.vectors import Float32Array, VectorSource, as_source
+from semascope.pipeline.reopened import reopen
 
 
 @dataclass(frozen=True)
@@ -152,27 +151,9 @@ def prepare_renaming(
             "this lexicon has no texts to show to a language model; learn it with --text, or name "
             "its concepts without one"
         )
-    wanted = None if concepts is None else {lexicon.row_of(c) for c in concepts}
-    seed = int(lexicon.info.get("seed", 0))
-    rows = {side: split_rows(lexicon.splits, side, seed=seed) for side in ("name", "verify")}
+    wanted = None if concepts is None else {_own(lexicon, concept) for concept in concepts}
     texts = lexicon.items[lexicon.text]
-    source: VectorSource
-    if vectors is not None:
-        source = as_source(vectors)
-        shape = (len(lexicon.items), lexicon.dictionary.n_dimensions)
-        if source.shape != shape:
-            raise InputError(f"the vectors have shape {source.shape}, the lexicon's are {shape}")
-    else:
-        source = _embedded(lexicon, np.sort(np.concatenate(list(rows.values()))), show_progress)
-    relevance: ByEncoder | ByWords = ByWords(texts)
-    if vectors is None or lexicon.encoder is not None or lexicon.info.get("encoder"):
-        from semascope.embed import texts as embed
-
-        encoder = lexicon.text_encoder
-        relevance = ByEncoder(lambda names: embed(names, encoder=encoder), source)
-    material = Material(
-        source, lexicon.items, rows, lexicon.text, relevance, [lexicon.info.get("id", "id")], seed
-    )
+    material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")
     phrases = [
         name if kind == "phrase" else None
@@ -184,36 +165,14 @@ def prepare_renaming(
     return Renaming(lexicon, material, drawn, cases)
 
 
-@dataclass(frozen=True)
-class _Some:
-    """Vectors of some rows, under the numbers of all rows."""
-
-    index: npt.NDArray[np.int64]
-    vectors: Float32Array
-    n: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.n, self.vectors.shape[1]
-
-    def rows(self, start: int, stop: int) -> Float32Array:
-        return self.take(np.arange(start, stop))
-
-    def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
-        return self.vectors[np.searchsorted(self.index, index)]
-
-
-def _embedded(lexicon: Lexicon, rows: npt.NDArray[np.int64], show_progress: bool) -> _Some:
-    from semascope.embed import embed_texts
-
-    column = str(lexicon.text)
-    vectors, _ = embed_texts(
-        lexicon.items[column].gather(rows),
-        encoder=lexicon.text_encoder,
-        split=lexicon.info.get("split_texts"),
-        show_progress=show_progress,
-    )
-    return _Some(rows, vectors, len(lexicon.items))
+def _own(lexicon: Lexicon, concept: str) -> int:
+    latent = lexicon.row_of(concept)
+    if latent >= lexicon.dictionary.n_components:
+        raise InputError(
+            f"concept {concept} was made by an edit, and new names are for the dictionary's own; "
+            "rename it with 'semascope edit'"
+        )
+    return latent
 
 
 def _rows_from(old: pl.DataFrame, new: pl.DataFrame, changed: set[int]) -> pl.DataFrame:

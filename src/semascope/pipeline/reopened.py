@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError
-from semascope.lexicon import ByEncoder, ByValue, ByWords, Lexicon, Relevance, split_rows
-from semascope.lexicon.relevance import RULE
+from semascope.lexicon import ByEncoder, ByWords, Lexicon, Relevance, split_rows
 from semascope.pipeline.naming import Material
 from semascope.vectors import Float32Array, VectorSource, as_source
 
 
 def reopen(
-    lexicon: Lexicon, *, vectors: Any = None, sides: tuple[str, ...] = ("verify",)
+    lexicon: Lexicon,
+    *,
+    vectors: Any = None,
+    sides: tuple[str, ...] = ("name", "verify"),
+    show_progress: bool = False,
 ) -> Material:
     """Return what the names of a lexicon can be tested on again.
 
@@ -32,6 +34,8 @@ def reopen(
         The vectors that it was learned from.
     sides : tuple of str
         Splits whose rows are needed.
+    show_progress : bool
+        Show a bar while texts are embedded.
 
     Examples
     --------
@@ -40,7 +44,7 @@ def reopen(
     >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
     >>> lexicon = sc.learn(texts, components=8, active=2, progress=False)
     >>> list(reopen(lexicon).rows)
-    ['verify']
+    ['name', 'verify']
     """
     seed = int(lexicon.info.get("seed") or 0)
     rows = {side: split_rows(lexicon.splits, side, seed=seed) for side in sides}
@@ -52,7 +56,7 @@ def reopen(
         if source.shape != shape:
             raise InputError(f"the vectors have shape {source.shape}, the lexicon's are {shape}")
     elif encoded and lexicon.text is not None:
-        source = _embedded(lexicon, np.sort(np.concatenate(list(rows.values()))))
+        source = _embedded(lexicon, np.sort(np.concatenate(list(rows.values()))), show_progress)
     else:
         raise InputError(
             "this lexicon was learned from vectors that it does not keep; pass them (vectors=..., "
@@ -65,39 +69,6 @@ def reopen(
             relevance = ByEncoder(lexicon.vectors_of, source)
     leave_out = [str(lexicon.info.get("id", "id"))]
     return Material(source, lexicon.items, rows, lexicon.text, relevance, leave_out, seed)
-
-
-@dataclass
-class AnyName:
-    """Phrases by one relevance, values of columns by the column.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import polars as pl
-    >>> from semascope.lexicon import ByWords
-    >>> from semascope.pipeline.reopened import AnyName
-    >>> items = pl.DataFrame({"text": ["tea", "car"], "kind": ["drink", "thing"]})
-    >>> AnyName(items, ByWords(items["text"]))(["car", "kind = drink"], np.arange(2)).tolist()
-    [[0.0, 1.0], [1.0, 0.0]]
-    """
-
-    items: Any
-    phrases: Relevance | None
-
-    def __call__(self, names: Sequence[str], rows: npt.NDArray[np.int64]) -> Float32Array:
-        """Return scores of shape (names, rows)."""
-        out = np.zeros((len(names), len(rows)), dtype=np.float32)
-        ruled = np.array([self._states_value(name) for name in names], dtype=bool)
-        for which, relevance in ((ruled, ByValue(self.items)), (~ruled, self.phrases)):
-            if which.any() and relevance is not None:
-                asked = [name for name, asks in zip(names, which, strict=True) if asks]
-                out[which] = relevance(asked, rows)
-        return out
-
-    def _states_value(self, name: str) -> bool:
-        rule = RULE.match(name)
-        return rule is not None and rule["column"] in self.items.columns
 
 
 @dataclass(frozen=True)
@@ -119,13 +90,13 @@ class _Some:
         return self.vectors[np.searchsorted(self.index, index)]
 
 
-def _embedded(lexicon: Lexicon, rows: npt.NDArray[np.int64]) -> _Some:
+def _embedded(lexicon: Lexicon, rows: npt.NDArray[np.int64], show_progress: bool) -> _Some:
     from semascope.embed import embed_texts
 
     vectors, _ = embed_texts(
         lexicon.items[str(lexicon.text)].gather(rows),
         encoder=lexicon.text_encoder,
         split=lexicon.info.get("split_texts"),
-        show_progress=False,
+        show_progress=show_progress,
     )
     return _Some(rows, vectors, len(lexicon.items))

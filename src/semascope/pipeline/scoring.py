@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from semascope.core import Score
-from semascope.lexicon import ByValue, Contrast, Lexicon, Relevance, Rows
+from semascope.lexicon import Contrast, Lexicon, Relevance, Rows
 from semascope.measure import (
     coherence,
     intruder,
@@ -21,6 +21,9 @@ from semascope.measure import (
     steering,
 )
 from semascope.measure.trust import other_names
+from semascope.name import STATED
+from semascope.pipeline.any_name import AnyName
+from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.reopened import reopen
 from semascope.vectors import VectorSource
 
@@ -72,12 +75,14 @@ def score_names(lexicon: Lexicon, *, vectors: Any = None) -> pl.DataFrame:
     table = lexicon.concepts
     names = table["name"].to_list()
     material = reopen(lexicon, vectors=vectors)
-    drawn = material.contrasts(lexicon.dictionary, lexicon.codes, "verify")
-    by_value, seed = ByValue(lexicon.items), material.seed
-    values = [kind == "value" or material.relevance is None for kind in table["name_kind"]]
+    by_concept = lexicon_contrasts(lexicon, material.source, range(len(table)), "verify")
+    drawn = [by_concept[j] for j in range(len(table))]
+    any_name, seed = AnyName.of(lexicon, material.relevance, material.rows["name"]), material.seed
+    kinds = [None if name is None else any_name.kind(name) for name in names]
+    values = [kind in STATED or material.relevance is None for kind in kinds]
 
     def relevance_of(j: int) -> Relevance:
-        return by_value if values[j] or material.relevance is None else material.relevance
+        return any_name.by_kind.get(kinds[j] or "value", any_name.by_kind["value"])
 
     pool = material.rows["verify"]
     active = np.bincount(lexicon.codes[pool].indices, minlength=len(table))
@@ -86,8 +91,7 @@ def score_names(lexicon: Lexicon, *, vectors: Any = None) -> pl.DataFrame:
         if name is None:
             continue
         others = other_names(names, relevance_of, j, _SHUFFLED, seed)
-        kept = name == lexicon.base["name"][j]
-        threshold = table["threshold"][j] if kept else None
+        threshold = table["threshold"][j]
         asked = _Asked(name, drawn[j], relevance_of(j), others, seed)
         of_name = asked.scores(threshold, int(active[j]), len(pool))
         of_items = asked.moved(material.source, lexicon.atoms[j], pool)

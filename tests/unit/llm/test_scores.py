@@ -75,7 +75,8 @@ def test_true_names_score_above_shuffled_ones(server, which):
 
 def test_a_perfect_judge_reaches_one_and_counts_are_right(server):
     (score, *_), report = detection(WORDS, samples(), at(server))
-    assert (score.value, score.low, score.high) == (1.0, 1.0, 1.0)
+    assert (score.value, score.high) == (1.0, 1.0)
+    assert 0.8 < score.low < 1.0
     assert (score.n, score.by_band) == (40, (5, 5, 5, 5))
     # Six names, each with two of others, four batches of ten.
     assert report.asked == 6 * 3 * 4
