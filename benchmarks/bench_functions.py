@@ -14,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from naming import SEED, banking77
 from semascope.core import generator
+from semascope.embed import texts as embed
 from semascope.lexicon import (
+    ByEncoder,
     ByRule,
     Clause,
+    Combined,
     Contrast,
     Junction,
     Negation,
@@ -25,8 +29,10 @@ from semascope.lexicon import (
     Rule,
     holds,
     join_names,
+    unit,
     words,
 )
+from semascope.vectors import as_source
 
 Truth = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -202,3 +208,52 @@ def seen_texts(truth: Truth, exchanged: float, random: np.random.Generator) -> T
     seen[random.choice(on, n, replace=False)] = False
     seen[random.choice(off, n, replace=False)] = True
     return seen
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts and vectors, which half is looked at, and functions over them."""
+
+    items: pl.DataFrame
+    vectors: Floats
+    functions: list[Function]
+    name_rows: Rows
+    fresh: Rows
+    relevance: ByEncoder
+
+    @property
+    def descriptions(self) -> list[str]:
+        return [f.description for f in self.functions]
+
+    def combined(self, rows: Rows) -> Combined:
+        return Combined(self.relevance, rows)
+
+    def seen(self, exchanged: float) -> np.ndarray:
+        random = generator(SEED, "seen texts")
+        return np.stack([seen_texts(f.truth, exchanged, random) for f in self.functions])
+
+    def atoms(self, seen: np.ndarray) -> Floats:
+        """Point from the silent to the active *name* rows."""
+        x, on = self.vectors[self.name_rows], seen[:, self.name_rows]
+        return np.stack([unit((x[a].mean(0) - x[~a].mean(0))[None])[0] for a in on])
+
+    def contrasts(self, seen: np.ndarray, atoms: Floats, rows: Rows) -> list[Contrast]:
+        """Strengths are noisy projections on the atoms."""
+        along = self.vectors @ atoms.T
+        noise = generator(SEED, "strength").normal(size=along.shape)
+        strength = np.maximum(along + 0.05 * noise, 0.01).astype(np.float32)
+        return [
+            draw(rows, seen[j], strength[:, j], along[:, j], j) for j in range(len(self.functions))
+        ]
+
+
+def read_texts(limit: int, counts: tuple[int, int, int]) -> Texts:
+    texts, labels = banking77()
+    order = np.sort(generator(SEED, "limit", "functions").permutation(len(texts))[:limit])
+    items = pl.DataFrame({"text": [texts[i] for i in order]})
+    functions = text_functions(items["text"], [labels[i] for i in order], counts, SEED)
+    vectors = unit(np.asarray(embed(items["text"])))
+    half = generator(SEED, "halves").permutation(len(items))
+    name_rows, fresh = np.sort(half[: len(half) // 2]), np.sort(half[len(half) // 2 :])
+    relevance = ByEncoder(lambda names: embed(names), as_source(vectors))
+    return Texts(items, vectors, functions, name_rows, fresh, relevance)

@@ -20,33 +20,29 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from bench_described import mean_of, over_scorers
 from bench_functions import (
     NUMERIC_FORMS,
     TEXT_FORMS,
-    Floats,
     Function,
-    draw,
+    Texts,
     jaccard,
+    read_texts,
     rule_contrasts,
     rules,
-    seen_texts,
     table,
-    text_functions,
 )
-from naming import NAMERS, SEED, Task, banking77, interval
-from semascope import measure
+from naming import NAMERS, SEED, Task
 from semascope.core import Codes, auroc, generator
 from semascope.discover import Dictionary
 from semascope.embed import texts as embed
 from semascope.lexicon import (
-    ByEncoder,
     Combined,
     Contrast,
     Relevance,
@@ -65,7 +61,6 @@ from semascope.name import (
     name_concepts,
     text_parts,
 )
-from semascope.vectors import as_source
 
 CORRUPTION = (0.0, 0.05, 0.15)
 RIGHT = 0.95
@@ -152,55 +147,6 @@ def over_table(each: int, show: int) -> list[dict[str, Any]]:
 # Over texts -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Texts:
-    """Texts and vectors, which half is looked at, and functions over them."""
-
-    items: pl.DataFrame
-    vectors: Floats
-    functions: list[Function]
-    name_rows: Rows
-    fresh: Rows
-    relevance: ByEncoder
-
-    @property
-    def descriptions(self) -> list[str]:
-        return [f.description for f in self.functions]
-
-    def combined(self, rows: Rows) -> Combined:
-        return Combined(self.relevance, rows)
-
-    def seen(self, exchanged: float) -> np.ndarray:
-        random = generator(SEED, "seen texts")
-        return np.stack([seen_texts(f.truth, exchanged, random) for f in self.functions])
-
-    def atoms(self, seen: np.ndarray) -> Floats:
-        """Point from the silent to the active *name* rows."""
-        x, on = self.vectors[self.name_rows], seen[:, self.name_rows]
-        return np.stack([unit((x[a].mean(0) - x[~a].mean(0))[None])[0] for a in on])
-
-    def contrasts(self, seen: np.ndarray, atoms: Floats, rows: Rows) -> list[Contrast]:
-        """Strengths are noisy projections on the atoms."""
-        along = self.vectors @ atoms.T
-        noise = generator(SEED, "strength").normal(size=along.shape)
-        strength = np.maximum(along + 0.05 * noise, 0.01).astype(np.float32)
-        return [
-            draw(rows, seen[j], strength[:, j], along[:, j], j) for j in range(len(self.functions))
-        ]
-
-
-def read_texts(limit: int, counts: tuple[int, int, int]) -> Texts:
-    texts, labels = banking77()
-    order = np.sort(generator(SEED, "limit", "functions").permutation(len(texts))[:limit])
-    items = pl.DataFrame({"text": [texts[i] for i in order]})
-    functions = text_functions(items["text"], [labels[i] for i in order], counts, SEED)
-    vectors = unit(np.asarray(embed(items["text"])))
-    half = generator(SEED, "halves").permutation(len(items))
-    name_rows, fresh = np.sort(half[: len(half) // 2]), np.sort(half[len(half) // 2 :])
-    relevance = ByEncoder(lambda names: embed(names), as_source(vectors))
-    return Texts(items, vectors, functions, name_rows, fresh, relevance)
-
-
 PHRASE_NAMERS = ("random phrase", "contrast, first", "contrast", "encoder", "parts", "default")
 
 
@@ -278,181 +224,7 @@ def judge_texts(found: Sequence[Proposal], data: Texts, combined: Combined) -> J
     return out
 
 
-# Scorers ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What scorers are asked about: true functions on fresh rows, their descriptions."""
-
-    data: Texts
-    relevance: Relevance
-    atoms: Floats
-    taught: list[Contrast]
-    contrasts: list[Contrast]
-
-    def threshold(self, name: str, j: int) -> float:
-        """Chosen on *name* rows: the best balanced accuracy."""
-        c = self.taught[j]
-        scores = self.relevance([name], np.concatenate([c.active, c.inactive]))[0]
-        n = len(c.active)
-        cuts = np.unique(scores)
-        reached = [(scores[:n] >= cut).mean() - (scores[n:] >= cut).mean() for cut in cuts]
-        return float(cuts[int(np.argmax(reached))])
-
-    def sizes(self, j: int) -> dict[str, int]:
-        active = int(self.data.functions[j].truth[self.data.fresh].sum())
-        return {"n_active": active, "n_rows": len(self.data.fresh)}
-
-
-Scorer = Callable[[str, int], float | None]
-
-
-def _value(score: Any) -> float | None:
-    return None if score is None else float(score.value)
-
-
-def _verdict(s: Setting) -> Scorer:
-    def score(name: str, j: int) -> float | None:
-        cut = s.threshold(name, j)
-        found = measure.verify_name(name, s.contrasts[j], s.relevance, [], threshold=cut)
-        return None if found is None else _value(found.balanced_accuracy)
-
-    return score
-
-
-def _trust(s: Setting) -> Scorer:
-    def score(name: str, j: int) -> float | None:
-        found = measure.verify_name(name, s.contrasts[j], s.relevance, [], threshold=0.5)
-        return None if found is None else _value(found.trust)
-
-    return score
-
-
-def _f1(s: Setting) -> Scorer:
-    def score(name: str, j: int) -> float | None:
-        found = measure.rule_scores(
-            name, s.contrasts[j], s.relevance, threshold=s.threshold(name, j), **s.sizes(j)
-        )
-        return None if found is None else _value(found.f1)
-
-    return score
-
-
-def _judge(s: Setting) -> Scorer:
-    """Functions of one half teach the judge of the other."""
-    names, half = s.data.descriptions, generator(SEED, "judges").permutation(len(s.taught)) % 2
-    judges = [
-        measure.train_judge(
-            [names[j] for j in np.flatnonzero(half != part)],
-            [s.taught[j] for j in np.flatnonzero(half != part)],
-            s.relevance,
-            references=names,
-            texts=s.data.items["text"],
-        )
-        for part in (0, 1)
-    ]
-    return lambda name, j: _value(measure.ranking(name, s.contrasts[j], judges[half[j]]))
-
-
-def _steering(how: str) -> Callable[[Setting], Scorer]:
-    def make(s: Setting) -> Scorer:
-        source = s.data.relevance.source
-        return lambda name, j: _value(
-            measure.steering(
-                name, s.contrasts[j], s.relevance, source=source, atom=s.atoms[j],
-                pool=s.data.fresh, how=how,
-            )
-        )  # fmt: skip
-
-    return make
-
-
-def _random(s: Setting) -> Scorer:
-    return lambda name, j: float(generator(SEED, "random scorer", name, j).random())
-
-
-# Add a scorer here: what it needs of `semascope.measure`, and how it is made.
-SCORERS: dict[str, tuple[str | None, Callable[[Setting], Scorer]]] = {
-    "random": (None, _random),
-    "trust (AUROC)": ("verify_name", _trust),
-    "balanced accuracy": ("verify_name", _verdict),
-    "F1": ("rule_scores", _f1),
-    "intruder, k = 4": (
-        "intruder",
-        lambda s: lambda name, j: _value(measure.intruder(name, s.contrasts[j], s.relevance)),
-    ),
-    "predicted strength": (
-        "predicted_strength",
-        lambda s: (
-            lambda name, j: _value(
-                measure.predicted_strength(name, s.contrasts[j], s.relevance, **s.sizes(j))
-            )
-        ),
-    ),
-    "trained judge": ("train_judge", _judge),
-    "steering, add": ("steering", _steering("add")),
-    "steering, ablate": ("steering", _steering("ablate")),
-}
-
-
-def over_scorers(data: Texts, shuffled: int = 10) -> list[dict[str, Any]]:
-    truth = np.stack([f.truth for f in data.functions])
-    atoms = data.atoms(truth)
-    setting = Setting(
-        data,
-        data.combined(data.name_rows),
-        atoms,
-        data.contrasts(truth, atoms, data.name_rows),
-        data.contrasts(truth, atoms, data.fresh),
-    )
-    lines = []
-    for title, (needed, make) in SCORERS.items():
-        if needed is not None and not hasattr(measure, needed):
-            print(f"{title}: not there")
-            continue
-        score = make(setting)
-        others, parts, composed = [], [], []
-        for j, function in enumerate(data.functions):
-            own = score(function.description, j)
-            free = sorted(set(data.descriptions) - {function.description, *function.parts})
-            # A description that is true of some of the same rows is no false one.
-            free = [
-                d
-                for d in free
-                if not set(_pieces(d, data)) & set(_pieces(function.description, data))
-            ]
-            picked = generator(SEED, "others", j).choice(free, shuffled, replace=False).tolist()
-            others.append(np.mean([above(own, score(name, j)) for name in picked]))
-            if function.parts:
-                parts.append(np.mean([above(own, score(name, j)) for name in function.parts]))
-                composed.append(function.form)
-        kinds = np.array(composed)
-        line: dict[str, Any] = {"scorer": title, "shuffled": mean_of(np.array(others))}
-        for form in TEXT_FORMS[1:]:
-            line[f"{form}: above a part"] = mean_of(np.array(parts)[kinds == form])
-        lines.append(line)
-    return lines
-
-
-def _pieces(description: str, data: Texts) -> tuple[str, ...]:
-    found = next(f for f in data.functions if f.description == description)
-    return found.parts or (description,)
-
-
-def above(own: float | None, other: float | None) -> float:
-    """Return 1 if a true description scores higher; ties and missing scores are guesses."""
-    if own is None or other is None or own == other:
-        return 0.5
-    return float(own > other)
-
-
 # Figures ----------------------------------------------------------------------------------------
-
-
-def mean_of(values: np.ndarray) -> dict[str, float]:
-    low, high = interval(values)
-    return {"mean": float(values.mean()), "low": low, "high": high}
 
 
 def summaries(
