@@ -48,7 +48,7 @@ def balanced_accuracy(items: pl.DataFrame, rule: str, truth: np.ndarray) -> floa
     [
         "kind = music or year < 2000",
         "member = true or kind in (book, toy)",
-        "score < 4 or member = false",
+        "score < 5 or kind = music",
         "year < 1998 or year >= 2012",
         "tags contains a or year >= 2010",
     ],
