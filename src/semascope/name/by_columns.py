@@ -9,6 +9,7 @@ import polars as pl
 
 from semascope.name.candidates import Candidate, Namer
 from semascope.name.conditions import conditions
+from semascope.name.either import find_either
 from semascope.name.evidence import Evidence
 from semascope.name.subgroups import find_rules
 
@@ -32,10 +33,10 @@ def by_values() -> Namer:
 def by_rules(
     items: pl.DataFrame, evidence: Sequence[Evidence], *, leave_out: Sequence[str] = ()
 ) -> Namer:
-    """Propose rules over columns, such as ``genre = Horror and year < 1980``.
+    """Propose rules over columns, such as ``genre = Horror and year < 1980``; see `find_rules`.
 
-    Only rules of two conditions or more, or of numbers, dates and missing values: what `by_values`
-    finds is left to it.
+    One joined by *or* comes first where it is better. Only rules of two conditions or more, or of
+    numbers, dates and missing values: what `by_values` finds is left to it.
 
     Parameters
     ----------
@@ -66,6 +67,9 @@ def by_rules(
         if table is None:
             return []
         found = find_rules(table, evidence.contrast, seed=evidence.latent)
+        if found:
+            either = find_either(items, table, evidence.contrast, found[0], seed=evidence.latent)
+            found = found if either is None else [either, *found]
         known = {v.rule for v in evidence.values}
         return [Candidate(f.name, "rule", by="rules") for f in found if f.name not in known]
 
