@@ -436,6 +436,7 @@ FILES = (
     "codes.safetensors",
     "concepts.parquet",
     "dictionary.safetensors",
+    "families.parquet",
     "items.parquet",
     "lexicon.json",
     "names.safetensors",

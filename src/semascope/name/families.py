@@ -154,8 +154,7 @@ def group_concepts(
     for size in sizes:
         label = fcluster(tree, max(1, round(len(chosen) / size)), "maxclust")[host]
         wider = len(families)
-        for one in np.unique(label):
-            members = tuple(sorted(joined[label == one].tolist()))
+        for members in sorted(tuple(sorted(joined[label == one].tolist())) for one in set(label)):
             above = [i for i in range(wider) if set(members) <= set(families[i].members)]
             same = above and len(families[above[-1]].members) == len(members)
             if len(members) > 1 and not same:
