@@ -25,7 +25,7 @@ from semascope.core import (
 from semascope.discover import Dictionary
 from semascope.lexicon.card import card
 from semascope.lexicon.concepts import upgraded
-from semascope.lexicon.families import FAMILIES
+from semascope.lexicon.families import FAMILIES, write_families
 from semascope.lexicon.ledger import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.replay import replay_edits
@@ -118,7 +118,7 @@ def write_lexicon(lexicon: Lexicon, path: Path, *, overwrite: bool = False) -> N
         write_json(folder / INFO, lexicon.info | {"schema": SCHEMA_VERSION})
         lexicon.dictionary.save(folder / DICTIONARY)
         lexicon.base.write_parquet(folder / CONCEPTS)
-        lexicon.base_families.write_parquet(folder / KIN)
+        write_families(lexicon.base_families, folder / KIN)
         lexicon.base_codes.save(folder / CODES)
         lexicon.items.write_parquet(folder / ITEMS)
         save_tensors(folder / SPLITS, {"splits": lexicon.splits})

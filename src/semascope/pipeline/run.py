@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,6 +33,7 @@ from semascope.lexicon import (
     load,
     match_concepts,
     split_rows,
+    write_families,
 )
 from semascope.pipeline.assemble import in_memory, versions, with_names
 from semascope.pipeline.families import find_families
@@ -277,7 +279,7 @@ class _Run:
         if path.exists():
             return pl.read_parquet(path)
         families = find_families(material, dictionary, codes, table)
-        write_atomic(path, families.write_parquet)
+        write_atomic(path, partial(write_families, families))
         return families
 
     def _ids(self, dictionary: Dictionary) -> list[str]:
