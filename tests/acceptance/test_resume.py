@@ -132,7 +132,8 @@ STAGES: dict[str, tuple[Callable[[], Condition], int]] = {
     "train": (checkpoint_changed, 3000),
     "encode": (lambda: has("training.json"), 20),
     "name": (lambda: has("codes.safetensors"), 3000),
-    "measure": (lambda: has("concepts.parquet"), 3000),
+    "families": (lambda: has("concepts.parquet"), 300),
+    "measure": (lambda: has("families.parquet"), 3000),
     "write": (lambda: has("metrics.json"), 200),
     "write, half a folder": (lambda: saving, 20),
 }

@@ -479,7 +479,7 @@ def readers(lexicon: Path) -> list[tuple[object, ...]]:
     "name",
     [
         "dictionary.safetensors", "concepts.parquet", "codes.safetensors", "items.parquet",
-        "splits.safetensors", "names.safetensors",
+        "splits.safetensors", "names.safetensors", "families.parquet",
     ],
 )  # fmt: skip
 def test_damaged_files_are_named(cli: Cli, lexicon: Path, command: str, name: str) -> None:

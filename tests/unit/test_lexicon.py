@@ -437,6 +437,7 @@ FILES = (
     "codes.safetensors",
     "concepts.parquet",
     "dictionary.safetensors",
+    "families.parquet",
     "items.parquet",
     "lexicon.json",
     "names.safetensors",

@@ -76,6 +76,9 @@ def show(
     contradictions: Annotated[
         bool, typer.Option("--contradictions", help="Rows that speak against a concept's name.")
     ] = False,
+    families: Annotated[
+        bool, typer.Option("--families", help="Concepts that belong together, as a tree.")
+    ] = False,
     vectors: Annotated[
         Path | None, typer.Option(help="For --contradictions: vectors, if there is no encoder.")
     ] = None,
@@ -86,6 +89,9 @@ def show(
             f"cannot sort by '{sort}'; sort by: {', '.join(SORTS)}{did_you_mean(sort, SORTS)}"
         )
     opened = load(lexicon)
+    if families:
+        _families(opened, format)
+        return
     if contradictions:
         _contradictions(opened, concept, vectors, format)
         return
@@ -122,6 +128,17 @@ def show(
         typer.echo(_markdown(plain))
     else:
         _print_table(opened, table, hidden - len(table))
+
+
+def _families(lexicon: Lexicon, format: Format) -> None:
+    from semascope.cli.families import families_data, print_families
+
+    if format is Format.json:
+        typer.echo(json.dumps(families_data(lexicon), indent=2, ensure_ascii=False))
+    elif format is Format.table:
+        print_families(lexicon)
+    else:
+        raise InputError("families print as table or json")
 
 
 def _contradictions(

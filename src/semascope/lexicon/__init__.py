@@ -6,6 +6,7 @@ from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_
 from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latents
 from semascope.lexicon.edited import replay
 from semascope.lexicon.editing import merge, record
+from semascope.lexicon.families import FAMILIES, edited_families, family_tree, write_families
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
@@ -21,6 +22,7 @@ from semascope.lexicon.stored import Embedded, Reconstructed, stored_vectors
 __all__ = [
     "ACTIONS",
     "EDITED",
+    "FAMILIES",
     "JOINS",
     "MEASURED",
     "SCHEMA",
@@ -53,7 +55,9 @@ __all__ = [
     "clauses",
     "contrasts",
     "describe_latents",
+    "edited_families",
     "export_edits",
+    "family_tree",
     "fingerprint",
     "holds",
     "join_names",
@@ -71,6 +75,7 @@ __all__ = [
     "stored_vectors",
     "unit",
     "words",
+    "write_families",
     "write_lexicon",
     "write_pattern",
 ]

@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from semascope.lexicon.families import family_tree
+
 _OPENING = (
     "A dictionary of {m} concepts in {n:,} vectors of {d} dimensions, made by semascope. {named} "
     "concepts have a name; trust is how well the name alone ranks rows that show the concept above "
@@ -16,7 +18,9 @@ _OPENING = (
 )
 
 
-def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
+def card(
+    name: str, info: dict[str, Any], concepts: pl.DataFrame, families: pl.DataFrame | None = None
+) -> str:
     """Write the card of a lexicon as Markdown.
 
     Parameters
@@ -27,6 +31,8 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
         Content of ``lexicon.json``.
     concepts : polars.DataFrame
         The table of concepts.
+    families : polars.DataFrame, optional
+        As `Lexicon.families`.
 
     Examples
     --------
@@ -58,6 +64,7 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
                 f"{row['trust_null']:.2f} | {row['verdict'] or ''} |"
             )
         lines.append(f"| {row['id']} | {text} | {trust} {100 * row['prevalence']:.1f} % |")
+    lines += _families(families) if families is not None else []
     lines += ["", "## Measures", "", "| measure | value | n | |", "|---|---:|---:|---|"]
     for score in info["metrics"].values():
         lines.append(
@@ -76,3 +83,22 @@ def card(name: str, info: dict[str, Any], concepts: pl.DataFrame) -> str:
         "Everything about how it was made is in `lexicon.json`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _families(families: pl.DataFrame) -> list[str]:
+    """Name the families, a line each; those without a name are left to `semascope show`."""
+    lines = []
+    for _, row in family_tree(
+        families.filter(pl.col("name").is_not_null()).with_columns(parent=None)
+    ):
+        known = [n for n in row["names"] if n is not None]
+        more = (
+            f" and {len(row['names']) - len(known[:6])} more"
+            if len(row["names"]) > len(known[:6])
+            else ""
+        )
+        lines.append(
+            f"- **{row['name']}** ({100 * row['prevalence']:.1f} % of rows): "
+            f"{', '.join(known[:6])}{more}"
+        )
+    return ["", "## Families", "", *lines] if lines else []

@@ -25,6 +25,7 @@ from semascope.core import (
 from semascope.discover import Dictionary
 from semascope.lexicon.card import card
 from semascope.lexicon.concepts import upgraded
+from semascope.lexicon.families import FAMILIES, write_families
 from semascope.lexicon.ledger import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.replay import replay_edits
@@ -32,6 +33,7 @@ from semascope.lexicon.replay import replay_edits
 INFO, DICTIONARY, CONCEPTS = "lexicon.json", "dictionary.safetensors", "concepts.parquet"
 CODES, ITEMS, SPLITS = "codes.safetensors", "items.parquet", "splits.safetensors"
 NAMES, EDITS, CARD = "names.safetensors", "edits.jsonl", "README.md"
+KIN = "families.parquet"
 
 
 def load(path: str | Path, *, verify: bool = True) -> Lexicon:
@@ -93,6 +95,7 @@ def load(path: str | Path, *, verify: bool = True) -> Lexicon:
             path / EDITS, lambda edits: replay_edits(base, edits, dictionary.n_dimensions)
         ),
         path=path,
+        base_families=_families(path / KIN),
     )
 
 
@@ -115,15 +118,21 @@ def write_lexicon(lexicon: Lexicon, path: Path, *, overwrite: bool = False) -> N
         write_json(folder / INFO, lexicon.info | {"schema": SCHEMA_VERSION})
         lexicon.dictionary.save(folder / DICTIONARY)
         lexicon.base.write_parquet(folder / CONCEPTS)
+        write_families(lexicon.base_families, folder / KIN)
         lexicon.base_codes.save(folder / CODES)
         lexicon.items.write_parquet(folder / ITEMS)
         save_tensors(folder / SPLITS, {"splits": lexicon.splits})
         save_tensors(folder / NAMES, {"vectors": lexicon.name_vectors})
-        text = card(path.name, lexicon.info, lexicon.concepts)
+        text = card(path.name, lexicon.info, lexicon.concepts, lexicon.families)
         (folder / CARD).write_text(text, encoding="utf-8")
         write_checksums(folder)
         # After the checksums: people's edits change this file, and nothing else does.
         write_edits(folder / EDITS, lexicon.edits)
+
+
+def _families(path: Path) -> pl.DataFrame:
+    """Read families; lexicons that were made before there were any have no such file."""
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=FAMILIES)
 
 
 def remove_run(path: Path) -> None:

@@ -16,6 +16,7 @@ from semascope.core import Codes, CodeStore, InputError, did_you_mean
 from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon import editing
+from semascope.lexicon.families import FAMILIES, edited_families
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.summary import best, lines_of
 from semascope.lexicon.view import View
@@ -55,6 +56,8 @@ class Lexicon:
         Embeds new texts; by default the one that `info` names, loaded when first needed.
     path : Path, optional
         The folder it was loaded from or saved to.
+    base_families : polars.DataFrame, optional
+        Families of concepts before people's edits.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Lexicon:
     edits: list[Edit] = field(default_factory=list)
     encoder: Any = None
     path: Path | None = None
+    base_families: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAMILIES))
     _view: View | None = field(default=None, init=False, repr=False, compare=False)
     _state: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
     _embedded: dict[str, npt.NDArray[np.float32]] = field(
@@ -109,6 +113,18 @@ class Lexicon:
         with that as their status and ``became``; those that edits made come last.
         """
         return self.view.concepts
+
+    @property
+    def families(self) -> pl.DataFrame:
+        """Concepts that belong together, one row a family, with all edits applied.
+
+        Columns: ``id``, ``name`` (what they share; null if nothing held on *verify* rows),
+        ``parent`` (the wider family), ``members`` with their ``names``, ``prevalence`` (the share
+        of rows that show a member), ``apart`` (what the family has that others of its parent have
+        not), ``differences`` (what a member has that the others have not), and the trust of the
+        name. Empty in lexicons that were made before there were families.
+        """
+        return edited_families(self.base_families, self.concepts, self.codes)
 
     @property
     def text(self) -> str | None:

@@ -10,7 +10,15 @@ from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
 from semascope.name.defaults import default_namers, default_scorers
 from semascope.name.evidence import Evidence, Part, PartFinder, gather_evidence
-from semascope.name.families import Family, group_concepts, name_families
+from semascope.name.families import (
+    Difference,
+    Family,
+    apart_from_families,
+    apart_from_siblings,
+    group_concepts,
+    name_families,
+    shared_rows,
+)
 from semascope.name.found import Found
 from semascope.name.held_in import aurocs
 from semascope.name.joins import with_joined_names
@@ -33,6 +41,7 @@ __all__ = [
     "Candidate",
     "Case",
     "Conditions",
+    "Difference",
     "Evidence",
     "Family",
     "Found",
@@ -42,6 +51,8 @@ __all__ = [
     "PhraseBook",
     "Proposal",
     "Sheet",
+    "apart_from_families",
+    "apart_from_siblings",
     "ask_names",
     "associations",
     "aurocs",
@@ -73,6 +84,7 @@ __all__ = [
     "phrase_book",
     "read_bank",
     "segments",
+    "shared_rows",
     "text_parts",
     "with_joined_names",
 ]

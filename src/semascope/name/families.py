@@ -30,6 +30,31 @@ _APART = 0.8
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What sets one member of a family apart from the others.
+
+    Parameters
+    ----------
+    member : int
+        The latent.
+    name : str
+        What its rows say and those of its siblings do not.
+    kind : str, default "phrase"
+        As in `Candidate`.
+
+    Examples
+    --------
+    >>> from semascope.name import Difference
+    >>> Difference(3, "late train").kind
+    'phrase'
+    """
+
+    member: int
+    name: str
+    kind: str = "phrase"
+
+
+@dataclass(frozen=True)
 class Family:
     """Concepts that belong together.
 
@@ -41,8 +66,12 @@ class Family:
         Place of the wider family in the list; None at the top.
     name : str or None
         What they share.
-    differences : dict of int to str
+    kind : str, default "phrase"
+        Of the name, as in `Candidate`.
+    differences : tuple of Difference
         What sets a member apart from its siblings, where something does.
+    apart : Difference or None
+        What sets the family apart from the others with the same parent; its `member` is -1.
 
     Examples
     --------
@@ -54,7 +83,9 @@ class Family:
     members: tuple[int, ...]
     parent: int | None = None
     name: str | None = None
-    differences: tuple[tuple[int, str], ...] = ()
+    kind: str = "phrase"
+    differences: tuple[Difference, ...] = ()
+    apart: Difference | None = None
 
 
 def group_concepts(
@@ -123,8 +154,7 @@ def group_concepts(
     for size in sizes:
         label = fcluster(tree, max(1, round(len(chosen) / size)), "maxclust")[host]
         wider = len(families)
-        for one in np.unique(label):
-            members = tuple(sorted(joined[label == one].tolist()))
+        for members in sorted(tuple(sorted(joined[label == one].tolist())) for one in set(label)):
             above = [i for i in range(wider) if set(members) <= set(families[i].members)]
             same = above and len(families[above[-1]].members) == len(members)
             if len(members) > 1 and not same:
@@ -184,10 +214,11 @@ def name_families(
     ...     [Family((0, 1)), Family((2, 3))], evidence, [Proposal("unnamed")] * 4, items, text="t",
     ...     relevance=ByWords(items["t"]),
     ... )
-    >>> [f.name for f in found], found[0].differences
-    (['late', 'tea'], ((0, 'late train'), (1, 'late bus')))
+    >>> [f.name for f in found], [d.name for d in found[0].differences]
+    (['late', 'tea'], ['late train', 'late bus'])
     """
-    pooled = [_pooled(f, evidence, seed) for f in families]
+    drawn = [e.contrast for e in evidence]
+    pooled = [shared_rows(f, drawn, seed=seed) for f in families]
     scorers = default_scorers(items, text, relevance, bank=bank)
 
     def named(drawn: list[Contrast], entries: Bank | None) -> list[Proposal]:
@@ -203,31 +234,57 @@ def name_families(
         )
 
     shared = named(pooled, bank)
-    apart: list[Contrast] = []
-    where: list[tuple[int, int]] = []
-    for i, family in enumerate(families):
-        # Siblings are the members of the narrowest family that has them.
-        if any(f.parent == i for f in families):
-            continue
-        for member in family.members:
-            apart.append(_against_siblings(member, family.members, evidence))
-            where.append((i, member))
+    # Siblings are the members of the narrowest family that has them, and families of one parent.
+    inner = {f.parent for f in families}
+    lone = [(i, m) for i, f in enumerate(families) if i not in inner for m in f.members]
+    nested = [i for i, f in enumerate(families) if siblings(i, families)]
+    rows = [apart_from_siblings(member, families[i], drawn) for i, member in lone]
+    rows += [apart_from_families(i, families, drawn) for i in nested]
     # A broader term cannot tell siblings apart.
-    different = named(apart, None)
-    said: dict[int, list[tuple[int, str]]] = {}
-    for (i, member), found in zip(where, different, strict=True):
-        sure = (found.held_in or 0) >= _APART
-        names = [found.name, *found.alternatives] if sure and found.name else []
-        new = [n for n in names if _says_more(n, proposals[member].name, shared[i].name)]
-        if new:
-            said.setdefault(i, []).append((member, new[0]))
-    out = []
+    different = named(rows, None)
+    said: dict[int, list[Difference]] = {}
+    for (i, member), found in zip(lone, different, strict=False):
+        new = _new(found, member, proposals[member].name, shared[i].name)
+        said.setdefault(i, []).extend(new[:1])
+    out: list[Family] = []
+    taken: set[str] = set()
     for i, (family, found) in enumerate(zip(families, shared, strict=True)):
         names = [] if found.name is None else [found.name, *found.alternatives]
         by = scorers.get(found.kind or "")
-        name = next((n for n in names if by and _tells(n, family, evidence, by)), None)
-        out.append(replace(family, name=name, differences=tuple(said.get(i, ()))))
+        free = [n for n in names if merge_key(n) not in taken]
+        name = next((n for n in free if by and _tells(n, family, drawn, by)), None)
+        taken.add(merge_key(name or ""))
+        kind, own = found.kind or "phrase", tuple(said.get(i, ()))
+        out.append(replace(family, name=name, kind=kind, differences=own))
+    for i, found in zip(nested, different[len(lone) :], strict=True):
+        parent = out[i].parent
+        new = _new(found, -1, out[i].name, None if parent is None else out[parent].name)
+        out[i] = replace(out[i], apart=new[0] if new else None)
     return out
+
+
+def siblings(i: int, families: Sequence[Family]) -> list[Family]:
+    """Return the other families with the same parent; none at the top.
+
+    Examples
+    --------
+    >>> from semascope.name import Family
+    >>> from semascope.name.families import siblings
+    >>> siblings(1, [Family((0, 1, 2, 3)), Family((0, 1), 0), Family((2, 3), 0)])[0].members
+    (2, 3)
+    """
+    parent = families[i].parent
+    if parent is None:
+        return []
+    return [f for j, f in enumerate(families) if f.parent == parent and j != i]
+
+
+def _new(found: Proposal, member: int, *known: str | None) -> list[Difference]:
+    """Return what a proposal says beyond what is known, if it is sure."""
+    sure = (found.held_in or 0) >= _APART
+    names = [found.name, *found.alternatives] if sure and found.name else []
+    kind = found.kind or "phrase"
+    return [Difference(member, n, kind) for n in names if _says_more(n, *known)]
 
 
 def _says_more(name: str, *known: str | None) -> bool:
@@ -235,14 +292,25 @@ def _says_more(name: str, *known: str | None) -> bool:
     return all(k is None or not stems <= set(merge_key(k).split()) for k in known)
 
 
-def _pooled(family: Family, evidence: Sequence[Evidence], seed: int) -> Contrast:
-    """Rows of all members, as many of each; rows on which none of them is active."""
+def shared_rows(family: Family, drawn: Sequence[Contrast], *, seed: int = 0) -> Contrast:
+    """Return rows of all members, as many of each, and rows on which none of them is active.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import Family, shared_rows
+    >>> one, none = np.ones(2, dtype=np.float32), np.arange(0)
+    >>> drawn = [Contrast(np.arange(i, i + 2), one, none, np.arange(i + 2, 9)) for i in (0, 2)]
+    >>> found = shared_rows(Family((0, 1)), drawn)
+    >>> found.active.tolist(), found.other.tolist()
+    ([0, 1, 2, 3], [4, 5, 6, 7, 8])
+    """
     share = max(FEWEST, _MOST_ROWS // len(family.members))
-    parts = [_spread(evidence[m].contrast.active, share) for m in family.members]
+    parts = [_spread(drawn[m].active, share) for m in family.members]
     active = np.unique(np.concatenate(parts))
-    own = np.unique(np.concatenate([evidence[m].contrast.active for m in family.members]))
-    others = [evidence[m].contrast.inactive for m in family.members]
-    other = np.setdiff1d(np.concatenate(others), own)
+    own = np.unique(np.concatenate([drawn[m].active for m in family.members]))
+    other = np.setdiff1d(np.concatenate([drawn[m].inactive for m in family.members]), own)
     random = generator(seed, "outside", *family.members)
     picked = np.sort(random.choice(other, min(len(other), _MOST_ROWS), replace=False))
     none = np.zeros(0, dtype=np.int64)
@@ -256,11 +324,21 @@ def _spread(rows: Rows, most: int) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _against_siblings(
-    member: int, members: tuple[int, ...], evidence: Sequence[Evidence]
-) -> Contrast:
-    own = evidence[member].contrast
-    rest = [evidence[m].contrast.active for m in members if m != member]
+def apart_from_siblings(member: int, family: Family, drawn: Sequence[Contrast]) -> Contrast:
+    """Return strong rows of one member, and rows of the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import Family, apart_from_siblings
+    >>> one, none = np.ones(2, dtype=np.float32), np.arange(0)
+    >>> drawn = [Contrast(np.arange(i, i + 2), one, none, none) for i in (0, 2)]
+    >>> apart_from_siblings(0, Family((0, 1)), drawn).inactive.tolist()
+    [2, 3]
+    """
+    own = drawn[member]
+    rest = [drawn[m].active for m in family.members if m != member]
     share = max(FEWEST, _MOST_ROWS // len(rest))
     theirs = np.unique(np.concatenate([_spread(rows, share) for rows in rest]))
     theirs = np.setdiff1d(theirs, own.active)
@@ -270,12 +348,35 @@ def _against_siblings(
     return Contrast(own.active[alone], own.activations[alone], theirs, theirs[:0])
 
 
-def _tells(name: str, family: Family, evidence: Sequence[Evidence], relevance: Relevance) -> bool:
+def apart_from_families(i: int, families: Sequence[Family], drawn: Sequence[Contrast]) -> Contrast:
+    """Return rows of one family, and rows of the other families of its parent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import Family, apart_from_families
+    >>> one, none = np.ones(2, dtype=np.float32), np.arange(0)
+    >>> drawn = [Contrast(np.arange(i, i + 2), one, none, none) for i in (0, 2, 4, 6)]
+    >>> families = [Family((0, 1, 2, 3)), Family((0, 1), 0), Family((2, 3), 0)]
+    >>> apart_from_families(1, families, drawn).inactive.tolist()
+    [4, 5, 6, 7]
+    """
+    others = siblings(i, families)
+    own = np.concatenate([drawn[m].active for m in families[i].members])
+    parts = [shared_rows(f, drawn).active for f in others]
+    rest = np.concatenate([drawn[m].active for f in others for m in f.members])
+    active = np.setdiff1d(shared_rows(families[i], drawn).active, rest)
+    theirs = np.setdiff1d(np.concatenate(parts), own) if parts else active[:0]
+    return Contrast(active, np.ones(len(active), dtype=np.float32), theirs, theirs[:0])
+
+
+def _tells(name: str, family: Family, drawn: Sequence[Contrast], relevance: Relevance) -> bool:
     """Whether a name tells the rows of two thirds of the members, each by itself."""
-    own = np.unique(np.concatenate([evidence[m].contrast.active for m in family.members]))
+    own = np.unique(np.concatenate([drawn[m].active for m in family.members]))
     told = []
     for member in family.members:
-        c = evidence[member].contrast
+        c = drawn[member]
         outside = np.setdiff1d(c.inactive, own)
         if min(len(c.active), len(outside)):
             none = np.zeros(0, dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,8 +33,10 @@ from semascope.lexicon import (
     load,
     match_concepts,
     split_rows,
+    write_families,
 )
 from semascope.pipeline.assemble import in_memory, versions, with_names
+from semascope.pipeline.families import find_families
 from semascope.pipeline.kept import clear, kept_folder, sweep
 from semascope.pipeline.metrics import measure_lexicon
 from semascope.pipeline.naming import Material, name_and_verify
@@ -125,8 +128,11 @@ class _Run:
             bank=self.inputs.bank,
         )
         table = self._named(dictionary, codes, material)
+        families = self._families(dictionary, codes, table, material)
         metrics = self._metrics(dictionary, codes, table, material)
-        return self._assembled(dictionary, codes, table, metrics, encoder, training, material)
+        lexicon = self._assembled(dictionary, codes, table, metrics, encoder, training, material)
+        lexicon.base_families = families
+        return lexicon
 
     def claim(self) -> None:
         """Take the folder for this request, or make sure that it already belongs to it."""
@@ -265,6 +271,16 @@ class _Run:
         table = with_names(table, *named)
         write_atomic(path, table.write_parquet)
         return table
+
+    def _families(
+        self, dictionary: Dictionary, codes: Codes, table: pl.DataFrame, material: Material
+    ) -> pl.DataFrame:
+        path = self.folder / "families.parquet"
+        if path.exists():
+            return pl.read_parquet(path)
+        families = find_families(material, dictionary, codes, table)
+        write_atomic(path, partial(write_families, families))
+        return families
 
     def _ids(self, dictionary: Dictionary) -> list[str]:
         if self.request.previous is None:

@@ -63,10 +63,8 @@ def test_families_say_what_is_shared_and_siblings_what_differs() -> None:
     found = name_families(families, evidence, proposals, items, text="text", relevance=relevance)
     assert [f.name for f in found] == ["travel", "food"]
     for family, own in zip(found, GROUPS.values(), strict=True):
-        assert [j for j, _ in family.differences] == list(family.members)
-        assert [set(own) & set(name.split()) for _, name in family.differences] == [
-            {k} for k in own
-        ]
+        assert [d.member for d in family.differences] == list(family.members)
+        assert [set(own) & set(d.name.split()) for d in family.differences] == [{k} for k in own]
 
 
 def test_a_name_of_one_member_is_no_name_of_the_family() -> None:

@@ -1,0 +1,171 @@
+"""Group concepts into families, name them, and keep what holds on *verify* rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from semascope.core import Codes
+from semascope.discover import Dictionary
+from semascope.lexicon import FAMILIES, Contrast, Relevance
+from semascope.measure import Verdict, decide, verify_names
+from semascope.name import (
+    Difference,
+    Evidence,
+    Family,
+    Proposal,
+    apart_from_families,
+    apart_from_siblings,
+    default_scorers,
+    group_concepts,
+    name_families,
+    shared_rows,
+)
+from semascope.name.held_in import aurocs, lower_end
+from semascope.pipeline.naming import Material
+
+# A difference that does worse on rows that nothing was chosen on is not shown.
+_APART = 0.8
+# Nor one that does hardly better than the name itself.
+_BETTER = 0.1
+_LEAST = 0.7
+_FEWEST = 3
+
+
+def find_families(
+    material: Material,
+    dictionary: Dictionary,
+    codes: Codes,
+    concepts: pl.DataFrame,
+    *,
+    sizes: Sequence[int] = (16, 4),
+) -> pl.DataFrame:
+    """Group concepts and name the groups on *name* rows; drop what fails on *verify* rows.
+
+    Parameters
+    ----------
+    material : Material
+        Items, vectors and splits.
+    dictionary, codes
+        The latents, and their activations on all rows.
+    concepts : polars.DataFrame
+        The table of concepts, with names.
+    sizes : sequence of int, default (16, 4)
+        Usual members of a family at each level, widest first.
+
+    Returns
+    -------
+    polars.DataFrame
+        With the columns of `semascope.lexicon.FAMILIES`; see `Lexicon.families`.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> sc.learn(texts, components=8, active=2, progress=False).families.columns[:3]
+    ['id', 'name', 'parent']
+    """
+    families = group_concepts(dictionary.atoms, codes, material.rows["name"], sizes=sizes)
+    if not families:
+        return pl.DataFrame(schema=FAMILIES)
+    drawn = material.contrasts(dictionary, codes, "name")
+    tested = material.contrasts(dictionary, codes, "verify")
+    proposals = [Proposal("named" if name else "unnamed", name) for name in concepts["name"]]
+    families = name_families(
+        families,
+        [Evidence(j, contrast) for j, contrast in enumerate(drawn)],
+        proposals,
+        material.items,
+        text=material.text,
+        relevance=material.relevance,
+        bank=material.bank,
+        leave_out=material.leave_out,
+        seed=material.seed,
+    )
+    scorers = default_scorers(material.items, material.text, material.relevance, bank=material.bank)
+    return _table(families, concepts, tested, scorers, material.seed)
+
+
+def _table(
+    families: Sequence[Family],
+    concepts: pl.DataFrame,
+    tested: Sequence[Contrast],
+    scorers: dict[str, Relevance],
+    seed: int,
+) -> pl.DataFrame:
+    ids, kinds = concepts["id"], concepts["name_kind"]
+    names = concepts["name"]
+    pooled = [shared_rows(family, tested, seed=seed) for family in families]
+    verdicts = verify_names(
+        [f.name for f in families],
+        [None if f.name is None else 0.0 for f in families],
+        pooled,
+        lambda i: scorers[families[i].kind or "value"],
+        seed=seed,
+    )
+    found = []
+    for i, (family, verdict) in enumerate(zip(families, verdicts, strict=True)):
+        apart = family.apart
+        if apart is not None:
+            rows = apart_from_families(i, families, tested)
+            apart = apart if _holds(apart, None, None, scorers, rows) else None
+        told = [
+            {"concept": ids[d.member], "name": d.name}
+            for d in family.differences
+            if _holds(
+                d,
+                names[d.member],
+                kinds[d.member],
+                scorers,
+                apart_from_siblings(d.member, family, tested),
+            )
+        ]
+        row: dict[str, Any] = {
+            "id": f"f{i}",
+            "name": family.name,
+            "parent": None if family.parent is None else f"f{family.parent}",
+            "members": [ids[j] for j in family.members],
+            "apart": None if apart is None else apart.name,
+            "differences": told,
+        }
+        found.append(row | _scores(verdict))
+    table = decide(pl.DataFrame(found, schema=FAMILIES))
+    # A family without a name that holds is known by its members, and by what others have not.
+    holds = pl.col("verdict").is_in(["trusted", "weak"]) & (pl.col("trust") >= _LEAST)
+    scores = [name for name in FAMILIES if name in _SCORES]
+    return table.with_columns(
+        pl.when(~holds.fill_null(False)).then(pl.col("apart")).alias("apart"),
+        *(pl.when(holds).then(pl.col(c)).alias(c) for c in ("name", *scores)),
+    )
+
+
+_SCORES = ("trust", "trust_low", "trust_high", "trust_null", "p", "q", "verdict")
+
+
+def _scores(verdict: Verdict | None) -> dict[str, float | str | None]:
+    if verdict is None:
+        return dict.fromkeys(_SCORES)
+    t = verdict.trust
+    values = (t.value, t.low, t.high, t.null, verdict.p, None, None)
+    return dict(zip(_SCORES, values, strict=True))
+
+
+def _holds(
+    difference: Difference,
+    name: str | None,
+    kind: str | None,
+    scorers: dict[str, Relevance],
+    rows: Contrast,
+) -> bool:
+    """Tell whether a difference sets rows apart from those of siblings, as the name does not."""
+    if min(len(rows.active), len(rows.inactive)) < _FEWEST:
+        return False
+    value = float(aurocs(scorers[difference.kind], [difference.name], rows)[0])
+    if value < _APART or lower_end(value, rows) <= 0.5:
+        return False
+    if name is None:
+        return True
+    by = scorers.get(kind or "")
+    return by is not None and value >= float(aurocs(by, [name], rows)[0]) + _BETTER
