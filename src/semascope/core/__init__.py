@@ -40,6 +40,7 @@ from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc
 from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
+from semascope.core.tables import write_table
 
 __all__ = [
     "SPLITS",
@@ -86,4 +87,5 @@ __all__ = [
     "write_checksums",
     "write_codes",
     "write_json",
+    "write_table",
 ]

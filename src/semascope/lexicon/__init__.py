@@ -6,7 +6,7 @@ from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_
 from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latents
 from semascope.lexicon.edited import replay
 from semascope.lexicon.editing import merge, record
-from semascope.lexicon.families import FAMILIES, edited_families, family_tree, write_families
+from semascope.lexicon.families import FAMILIES, edited_families, family_tree
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
@@ -75,7 +75,6 @@ __all__ = [
     "stored_vectors",
     "unit",
     "words",
-    "write_families",
     "write_lexicon",
     "write_pattern",
 ]

@@ -91,14 +91,11 @@ def _families(families: pl.DataFrame) -> list[str]:
     for _, row in family_tree(
         families.filter(pl.col("name").is_not_null()).with_columns(parent=None)
     ):
-        known = [n for n in row["names"] if n is not None]
-        more = (
-            f" and {len(row['names']) - len(known[:6])} more"
-            if len(row["names"]) > len(known[:6])
-            else ""
-        )
+        known = [name for name in row["names"] if name is not None][:6]
+        left = len(row["names"]) - len(known)
+        listed = ", ".join(known) + (" and " if known and left else "")
+        more = f"{left} more" if known and left else f"{left} without a name" if left else ""
         lines.append(
-            f"- **{row['name']}** ({100 * row['prevalence']:.1f} % of rows): "
-            f"{', '.join(known[:6])}{more}"
+            f"- **{row['name']}** ({100 * row['prevalence']:.1f} % of rows): {listed}{more}"
         )
     return ["", "## Families", "", *lines] if lines else []

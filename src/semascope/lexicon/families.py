@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,24 +29,6 @@ FAMILIES: dict[str, pl.DataType | type[pl.DataType]] = {
     "q": pl.Float64,
     "verdict": pl.String,
 }
-
-
-def write_families(families: pl.DataFrame, path: Path) -> None:
-    """Write ``families.parquet``.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> import polars as pl
-    >>> from semascope.lexicon import FAMILIES, write_families
-    >>> write_families(pl.DataFrame(schema=FAMILIES), Path("families.parquet"))
-    >>> len(pl.read_parquet("families.parquet"))
-    0
-    """
-    # By way of memory: polars reports a full disk as a damaged file, Python by its name.
-    buffer = BytesIO()
-    families.write_parquet(buffer)
-    path.write_bytes(buffer.getvalue())
 
 
 def edited_families(families: pl.DataFrame, concepts: pl.DataFrame, codes: Codes) -> pl.DataFrame:

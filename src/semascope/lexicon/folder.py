@@ -21,11 +21,12 @@ from semascope.core import (
     verify_checksums,
     write_checksums,
     write_json,
+    write_table,
 )
 from semascope.discover import Dictionary
 from semascope.lexicon.card import card
 from semascope.lexicon.concepts import upgraded
-from semascope.lexicon.families import FAMILIES, write_families
+from semascope.lexicon.families import FAMILIES
 from semascope.lexicon.ledger import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.replay import replay_edits
@@ -117,10 +118,10 @@ def write_lexicon(lexicon: Lexicon, path: Path, *, overwrite: bool = False) -> N
     with new_folder(path, overwrite=overwrite) as folder:
         write_json(folder / INFO, lexicon.info | {"schema": SCHEMA_VERSION})
         lexicon.dictionary.save(folder / DICTIONARY)
-        lexicon.base.write_parquet(folder / CONCEPTS)
-        write_families(lexicon.base_families, folder / KIN)
+        write_table(lexicon.base, folder / CONCEPTS)
+        write_table(lexicon.base_families, folder / KIN)
         lexicon.base_codes.save(folder / CODES)
-        lexicon.items.write_parquet(folder / ITEMS)
+        write_table(lexicon.items, folder / ITEMS)
         save_tensors(folder / SPLITS, {"splits": lexicon.splits})
         save_tensors(folder / NAMES, {"vectors": lexicon.name_vectors})
         text = card(path.name, lexicon.info, lexicon.concepts, lexicon.families)

@@ -21,6 +21,7 @@ from semascope.core import (
     write_atomic,
     write_codes,
     write_json,
+    write_table,
 )
 from semascope.discover import Dictionary, fit_dictionary, recipe_for
 from semascope.embed import TextEncoder, embed_texts, load_encoder
@@ -33,7 +34,6 @@ from semascope.lexicon import (
     load,
     match_concepts,
     split_rows,
-    write_families,
 )
 from semascope.pipeline.assemble import in_memory, versions, with_names
 from semascope.pipeline.families import find_families
@@ -269,7 +269,7 @@ class _Run:
             material, dictionary, codes, drawn, show_progress=self.request.progress
         )
         table = with_names(table, *named)
-        write_atomic(path, table.write_parquet)
+        write_atomic(path, partial(write_table, table))
         return table
 
     def _families(
@@ -279,7 +279,7 @@ class _Run:
         if path.exists():
             return pl.read_parquet(path)
         families = find_families(material, dictionary, codes, table)
-        write_atomic(path, partial(write_families, families))
+        write_atomic(path, partial(write_table, families))
         return families
 
     def _ids(self, dictionary: Dictionary) -> list[str]:
