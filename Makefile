@@ -9,7 +9,7 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	# Two processes of one thread each share two cores better than one of two threads.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check src tests benchmarks
