@@ -45,5 +45,6 @@ def test_census_concepts_are_named_by_their_columns() -> None:
 
 def test_tissues_are_named() -> None:
     found = gallery("genes")
-    sure = {name for name, low in found.items() if low > 0.8}
+    # 40 rows on verify: an interval's lower end is about 0.7 even where no row is wrong.
+    sure = {name for name, low in found.items() if low > 0.65}
     assert {"tissue = hippocampus", "tissue = liver"} <= sure

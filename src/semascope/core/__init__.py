@@ -12,6 +12,7 @@ from semascope.core.arrays import (
 )
 from semascope.core.code_store import CodeStore
 from semascope.core.codes import Codes, write_codes
+from semascope.core.database import open_database
 from semascope.core.errors import (
     ArtifactError,
     InputError,
@@ -71,6 +72,7 @@ __all__ = [
     "listed",
     "load_tensors",
     "new_folder",
+    "open_database",
     "plain_os_errors",
     "progress",
     "read_json",

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import cache_folder as folder_of
+from semascope.core import open_database
 
 _LAYOUT = 1
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -150,13 +151,7 @@ class VectorCache:
         self.close()
 
     def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self.path, timeout=30.0)
-        # With a write-ahead log readers never wait for a writer, and NORMAL is safe against kills.
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        with self._db:
-            self._db.execute(_TABLES)
+        self._db = open_database(self.path, _TABLES)
 
     def _query(self, statement: str, values: Sequence[bytes]) -> list[tuple[Any, ...]]:
         if self._db is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from semascope.core import ArtifactError, cache_folder
+from semascope.core import ArtifactError, cache_folder, open_database
 
 _LAYOUT = 1
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -86,12 +86,12 @@ class AnswerCache:
         self._lock = threading.Lock()
         try:
             try:
-                self._db = self._opened()
+                self._db = open_database(self.path, _TABLES, one_thread=False)
             except sqlite3.DatabaseError as err:
                 if (getattr(err, "sqlite_errorcode", 0) or 0) & 0xFF not in _DAMAGED:
                     raise
                 self._put_aside(err)
-                self._db = self._opened()
+                self._db = open_database(self.path, _TABLES, one_thread=False)
         except (sqlite3.Error, OSError) as err:
             raise self._unusable(err) from err
 
@@ -145,20 +145,6 @@ class AnswerCache:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _opened(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
-        try:
-            # With a write-ahead log readers never wait, and NORMAL is safe against kills.
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            with db:
-                db.execute(_TABLES)
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
 
     def _put_aside(self, err: Exception) -> None:
         aside = self.path.with_suffix(".damaged")

@@ -56,6 +56,8 @@ def lower_end(value: float, contrast: Contrast) -> float:
 def threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
     """Return the relevance that separates held-in active from inactive rows best.
 
+    Zero if there are none on a side.
+
     Examples
     --------
     >>> import numpy as np
@@ -67,6 +69,8 @@ def threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
     >>> threshold(ByWords(pl.Series(["tea", "car"])), "tea", contrast)
     1.0
     """
+    if not len(contrast.active) or not len(contrast.inactive):
+        return 0.0
     scores = relevance([name], np.concatenate([contrast.active, contrast.inactive]))[0]
     truth = np.arange(len(scores)) < len(contrast.active)
     order = np.argsort(-scores, kind="stable")

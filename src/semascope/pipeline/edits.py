@@ -23,6 +23,7 @@ from semascope.lexicon import (
 )
 from semascope.measure import Verdict, decide, verify_names
 from semascope.name import name_concepts
+from semascope.name.held_in import threshold
 from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.vectors import VectorSource
@@ -97,12 +98,15 @@ def measure_edits(
         if name is None:
             raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
         verdict, note = None, "no encoder, no texts: pass vectors and a name that states a value"
-        if any_name.relevance(name) is not None:
-            verdict = _verdict(lexicon, j, any_name.relevance, chosen[j], tested[j], seed)
+        relevance = any_name.relevance(name)
+        if relevance is not None:
+            level = threshold(relevance, name, chosen[j])
+            verdict = _verdict(lexicon, j, any_name.relevance, level, tested[j], seed)
             note = "" if verdict else "fewer than two verify rows on a side"
         scores: dict[str, Any] = {}
         if verdict is not None:
-            scores = _scores(lexicon, j, verdict) | {"name_kind": any_name.kind(name)}
+            scores = _scores(lexicon, j, verdict)
+            scores |= {"threshold": level, "name_kind": any_name.kind(name)}
             _keep(lexicon, str(table["id"][j]), name, scores, author)
         rows.append(_row(str(table["id"][j]), name, scores, note))
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
@@ -205,11 +209,11 @@ def _verdict(
     lexicon: Lexicon,
     latent: int,
     relevance_of: Callable[[str], Relevance | None],
-    chosen: Contrast,
+    level: float,
     tested: Contrast,
     seed: int,
 ) -> Verdict | None:
-    """Score one name; its threshold comes from *name* rows, its null from all other names."""
+    """Score one name; its null comes from all other names."""
     table = lexicon.concepts
     alive = (table["became"].list.len() == 0).to_list()
     names = [name if keep else None for name, keep in zip(table["name"], alive, strict=True)]
@@ -218,7 +222,6 @@ def _verdict(
     relevance = relevance_of(str(names[latent]))
     if relevance is None:
         return None
-    level = _threshold(relevance, str(names[latent]), chosen)
     verdicts = verify_names(
         names,
         [level if j == latent else None for j in range(len(names))],
@@ -227,18 +230,6 @@ def _verdict(
         seed=seed,
     )
     return verdicts[latent]
-
-
-def _threshold(relevance: Relevance, name: str, contrast: Contrast) -> float:
-    """Return the relevance that separates active from inactive rows best (Youden's J)."""
-    from sklearn.metrics import roc_curve
-
-    n = len(contrast.active)
-    if n == 0 or len(contrast.inactive) == 0:
-        return 0.0
-    scores = relevance([name], np.concatenate([contrast.active, contrast.inactive]))[0]
-    wrong, right, levels = roc_curve(np.arange(len(scores)) < n, scores)
-    return float(min(levels[np.argmax(right - wrong)], scores.max()))
 
 
 def _scores(lexicon: Lexicon, latent: int, verdict: Verdict) -> dict[str, Any]:
