@@ -31,6 +31,7 @@ def learn(
     cache: Any = None,
     checkpoint_every: float = 30.0,
     bank: Any = None,
+    device: str = "cpu",
     progress: bool = True,
 ) -> Lexicon:
     """Learn a lexicon: a dictionary of named and verified concepts.
@@ -82,6 +83,9 @@ def learn(
     bank : path or Bank, optional
         A vocabulary from which names are taken, beside the words of the texts: a glossary, a
         taxonomy or a WordNet table; see `semascope.name.read_bank`. Needs an encoder.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where the dictionary learns and encodes; "auto" is a GPU if there is one. Another device
+        gives other last digits, and so other bytes.
     progress : bool, default True
         Show progress bars.
 
@@ -128,6 +132,7 @@ def learn(
             cache=cache,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            device=device,
             progress=progress,
         )
     )

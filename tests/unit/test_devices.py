@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+import semascope as sc
 from semascope.core import InputError
 from semascope.discover import TopKSAE
 from semascope.kernels import as_device
@@ -33,3 +37,21 @@ def test_missing_gpu_is_said_before_work_starts(name: str) -> None:
     dictionary = TopKSAE(8, 2, max_rows=200).fit(x).dictionary_
     with pytest.raises(InputError, match="sees no GPU"):
         dictionary.encode(x, device=name)
+
+
+@no_gpu
+def test_a_lexicon_is_learned_where_it_is_asked_for(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((200, 8))
+    options: dict[str, Any] = {
+        "components": 8, "active": 2, "baseline": False, "progress": False,
+    }  # fmt: skip
+    with pytest.raises(InputError, match="sees no GPU"):
+        sc.learn(vectors=x, device="cuda", out=tmp_path / "a.lexicon", **options)
+    assert not list(tmp_path.iterdir())
+    here, found = (sc.learn(vectors=x, device=name, **options) for name in ("cpu", "auto"))
+    for name in ("indptr", "indices", "values"):
+        assert np.array_equal(getattr(here.codes, name), getattr(found.codes, name))
+    assert found.encode(x, device="auto").nnz == here.codes.nnz
+    with pytest.raises(InputError, match="sees no GPU"):
+        here.encode_to(tmp_path / "a.codes", x, device="cuda")
+    assert not list(tmp_path.iterdir())

@@ -43,6 +43,9 @@ def encode(
         bool, typer.Option("--resume", help="Go on with a folder of codes that is not finished.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    device: Annotated[
+        str, typer.Option(help="Where to encode: cpu, cuda, or auto for a GPU if there is one.")
+    ] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Write the codes of new rows: which concepts each one shows, and how strongly."""
@@ -86,20 +89,22 @@ def encode(
         if ids is not None and len(ids) != source.shape[0]:
             raise InputError(f"{source.shape[0]} vectors do not fit the {len(ids)} rows of {file}")
         if out.suffix == SUFFIX:
-            _fill(opened, out, source, resume=resume, overwrite=overwrite, progress=not quiet)
+            _fill(
+                opened, out, source, resume=resume, overwrite=overwrite, device=device, quiet=quiet
+            )
             return
         if out.suffix == ".safetensors":
             # Vectors may be larger than memory; their codes are written as they come.
-            parts = (codes for _, codes in opened.encode_blocks(source))
+            parts = (codes for _, codes in opened.encode_blocks(source, device=device))
             _done(write_codes(out, parts, len(opened.concepts)), out)
             return
-        codes = opened.encode(source)
+        codes = opened.encode(source, device=device)
     elif items is not None:
         if out.suffix == SUFFIX:
             some = items.frame[items.text or ""]
-            _fill(opened, out, some, resume=resume, overwrite=overwrite, progress=not quiet)
+            _fill(opened, out, some, resume=resume, overwrite=overwrite, device=device, quiet=quiet)
             return
-        codes = opened.encode(items.frame[items.text or ""])
+        codes = opened.encode(items.frame[items.text or ""], device=device)
     if out.suffix == ".safetensors":
         codes.save(out)
     elif out.suffix == ".npz":
@@ -112,10 +117,19 @@ def encode(
 
 
 def _fill(
-    opened: Lexicon, out: Path, x: object, *, resume: bool, overwrite: bool, progress: bool
+    opened: Lexicon,
+    out: Path,
+    x: object,
+    *,
+    resume: bool,
+    overwrite: bool,
+    device: str,
+    quiet: bool,
 ) -> None:
     try:
-        codes = opened.encode_to(out, x, resume=resume, overwrite=overwrite, progress=progress)
+        codes = opened.encode_to(
+            out, x, device=device, resume=resume, overwrite=overwrite, progress=not quiet
+        )
     except KeyboardInterrupt:
         print("interrupted; go on with the same command and --resume", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -64,6 +64,9 @@ def learn(
         Path | None,
         typer.Option(help="Vocabulary for names: a glossary, a taxonomy or a WordNet table."),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to learn and encode: cpu, cuda, or auto for a GPU if any.")
+    ] = "cpu",
     cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -101,6 +104,7 @@ def learn(
             cache=None if cache else False,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            device=device,
             progress=not quiet,
         )
     except KeyboardInterrupt:

@@ -265,6 +265,7 @@ class Dictionary:
         *,
         refine: Refine | None = None,
         search: Search = "auto",
+        device: str = "cpu",
         shard_rows: int = SHARD_ROWS,
         resume: bool = False,
         overwrite: bool = False,
@@ -285,6 +286,8 @@ class Dictionary:
         refine : {"none", "refit", "pursuit"}, optional
             Instead of the dictionary's own.
         search : {"auto", "exact", "clustered"}, default "auto"
+            As in `encode`.
+        device : {"cpu", "cuda", "auto"}, default "cpu"
             As in `encode`.
         shard_rows : int, default 131072
             Rows in a shard, about a second's work and 34 MB at 32 active latents.
@@ -327,6 +330,7 @@ class Dictionary:
             rows,
             refine=refine,
             search=search,
+            device=device,
             shard_rows=shard_rows,
             resume=resume,
             overwrite=overwrite,

@@ -109,6 +109,7 @@ def encode_rows(
     *,
     refine: Refine | None = None,
     search: Search = "auto",
+    device: str = "cpu",
     shard_rows: int = SHARD_ROWS,
     resume: bool = False,
     overwrite: bool = False,
@@ -146,13 +147,15 @@ def encode_rows(
 
     n, size = len(rows), whole("shard_rows", shard_rows)
     how = check_refine(refine or dictionary.refine, ragged=dictionary.n_active is None)
-    index, coder = check_search(search, dictionary.index, how), dictionary.coder(how, search=search)
+    index = check_search(search, dictionary.index, how)
+    coder = dictionary.coder(how, search=search, device=device)
     facts = {
         "dictionary": dictionary.fingerprint,
         "refine": how,
         "search": "exact" if index is None else "clustered",
         "kernels": native.chosen(),
         "shard_rows": size,
+        **({} if device == "cpu" else {"device": device}),
         **(made_from or {}),
     }
     m = dictionary.n_components if n_components is None else n_components

@@ -179,20 +179,20 @@ class Lexicon:
 
         return texts(some, encoder=self.text_encoder)
 
-    def encode(self, x: Any) -> Codes:
+    def encode(self, x: Any, *, device: str = "cpu") -> Codes:
         """Return the codes of texts or vectors, with all edits applied.
 
         Muted concepts, and those that became others, stay silent; weights multiply activations.
+        On `device` ("cpu", "cuda", or "auto" for a GPU if there is one).
         """
-        return Codes.stack(
-            (codes for _, codes in self.encode_blocks(x)), self.view.overlay.n_components
-        )
+        parts = (codes for _, codes in self.encode_blocks(x, device=device))
+        return Codes.stack(parts, self.view.overlay.n_components)
 
-    def encode_blocks(self, x: Any) -> Iterator[tuple[int, Codes]]:
+    def encode_blocks(self, x: Any, *, device: str = "cpu") -> Iterator[tuple[int, Codes]]:
         """Yield ``(first row, codes)`` block by block, in memory bounded by the block."""
         overlay = self.view.overlay
         source = self.dictionary.source_of(self.vectors_of(x))
-        for start, codes in self.dictionary.encode_blocks(source):
+        for start, codes in self.dictionary.encode_blocks(source, device=device):
             vectors = source.rows(start, start + len(codes)) if overlay.needs_vectors else None
             yield start, overlay.apply(codes, vectors)
 
@@ -201,6 +201,7 @@ class Lexicon:
         path: str | Path,
         x: Any,
         *,
+        device: str = "cpu",
         shard_rows: int = SHARD_ROWS,
         resume: bool = False,
         overwrite: bool = False,
@@ -237,6 +238,7 @@ class Lexicon:
             self.dictionary,
             Path(path),
             rows,
+            device=device,
             shard_rows=shard_rows,
             resume=resume,
             overwrite=overwrite,

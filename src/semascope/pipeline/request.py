@@ -57,6 +57,7 @@ class Request:
     progress: bool = True
     checkpoint_every: float = 30.0
     bank: Any = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,10 @@ def _check_options(request: Request) -> None:
         if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
             raise InputError(f"{name} must be a whole number of at least 1, got {value}")
     check_refine(request.refine)
+    if request.device != "cpu":
+        from semascope.kernels import as_device
+
+        as_device(request.device)
     if isinstance(request.seed, bool) or not 0 <= request.seed < 2**63:
         raise InputError(f"the seed must be a whole number from 0 to 2**63 - 1, got {request.seed}")
     if request.previous is not None and not (request.previous / "lexicon.json").is_file():

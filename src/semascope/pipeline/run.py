@@ -221,6 +221,7 @@ class _Run:
                     index=index,
                     checkpoint=self.folder / "checkpoint.safetensors",
                     checkpoint_every=r.checkpoint_every,
+                    device=r.device,
                     on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
                 )
             replace(fit.dictionary, refine=r.refine).save(path)
@@ -228,6 +229,7 @@ class _Run:
                 record,
                 {
                     "recipe": asdict(recipe),
+                    "device": r.device,
                     "rows_seen": fit.state.rows_seen,
                     "stopped_early": fit.state.rows_seen < recipe.max_rows,
                     "history": fit.state.history,
@@ -242,7 +244,7 @@ class _Run:
         with progress("encode", source.shape[0], "rows", show=self.request.progress) as bar:
 
             def parts() -> Any:
-                for _, codes in dictionary.encode_blocks(source):
+                for _, codes in dictionary.encode_blocks(source, device=self.request.device):
                     yield codes
                     bar.advance(len(codes))
 
