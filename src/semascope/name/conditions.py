@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon import Clause, Negation, Rows, Rule, holds
+from semascope.lexicon import Clause, Negation, Rows, Rule, clauses, holds
 from semascope.name.cuts import date_cuts, number_cuts
 
 _MOST_VALUES = 100
@@ -106,6 +106,7 @@ def conditions(items: pl.DataFrame, rows: Rows, *, leave_out: Sequence[str] = ()
         options += found
         if missed:
             left_out[name] = missed
+    alone = {name: frame[name].to_frame() for name in frame.columns}
     # Of two conditions that say the same of all rows, the plain one stays.
     options.sort(key=lambda option: option[1])
     rules: list[Rule] = []
@@ -114,7 +115,7 @@ def conditions(items: pl.DataFrame, rows: Rows, *, leave_out: Sequence[str] = ()
     values: dict[str, list[int]] = {}
     known: set[bytes] = set()
     for rule, cost in options:
-        where = holds(rule, frame)
+        where = holds(rule, alone[next(clauses(rule)).column])
         packed = np.packbits(where).tobytes()
         if not where.any() or where.all() or packed in known:
             continue
