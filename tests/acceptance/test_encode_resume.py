@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = draw.standard_normal((ROWS, DIMENSIONS), dtype=np.float32)
     np.save(folder / "big.npy", x)
     sc.learn(
-        vectors=x[:2000], components=256, active=8, max_rows=4000, refine="pursuit",
+        vectors=x[:2000], components=256, active=8, max_rows=4000, refine="refit",
         baseline=False, progress=False, out=folder / "a.lexicon",
     )  # fmt: skip
     return folder

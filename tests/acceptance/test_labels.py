@@ -11,9 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.multiclass import OneVsRestClassifier
 
 import semascope as sc
 from semascope.core import generator
@@ -25,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not DATA.is_dir(), reason="SEMASCOPE_DATA names no folder"),
 ]
 # The first sentences are enough to tell a topic, and keep the test short on two cores.
-MOST_CHARACTERS = 300
+MOST_CHARACTERS = 160
 FEWEST = 30
 
 
@@ -34,6 +31,7 @@ def banking77():
     for part in ("train", "test"):
         with (DATA / "banking77" / f"{part}.csv").open(newline="", encoding="utf-8") as file:
             rows += list(csv.DictReader(file))
+    rows = rows[::2]
     return [r["text"] for r in rows], [[r["category"]] for r in rows]
 
 
@@ -62,7 +60,7 @@ def arxiv_ml_topics():
     with gzip.open(
         DATA / "arxiv_ml_topics" / "arxiv_ml_topics.jsonl.gz", "rt", encoding="utf-8"
     ) as file:
-        papers = [json.loads(line) for line in file]
+        papers = [json.loads(line) for line in file][::2]
     return [f"{p['title']}. {p['abstract']}" for p in papers], [[p["topic"]] for p in papers]
 
 
@@ -108,7 +106,7 @@ def mean_f1(scores, truth, names, splits) -> float:
 
 
 def compare(texts, labels, **sizes) -> dict[str, float]:
-    """Mean F1 over classes of the best concept, PCA axis and random atom, and of a linear probe."""
+    """Mean F1 over classes of the best concept, PCA axis and random atom."""
     x = sc.embed.texts([text[:MOST_CHARACTERS] for text in texts])
     truth, names = indicator(labels)
     lex = sc.learn(vectors=x, baseline=False, progress=False, **sizes)
@@ -118,9 +116,6 @@ def compare(texts, labels, **sizes) -> dict[str, float]:
     axes = pca.transform(x)
     random = generator(0, "directions").standard_normal((m, x.shape[1]))
     plain = sc.discover.TopKSAE(512, 4, random_state=0, noise=0.0).fit(x[fit])
-    probe = OneVsRestClassifier(LogisticRegression(C=30.0, max_iter=300))
-    probe.fit(x[splits < 2], truth[splits < 2])
-    said = probe.predict(x[splits == 2])
     positive = np.maximum(np.concatenate([axes, -axes], axis=1), 0)
     return {
         "atoms": m,
@@ -131,7 +126,6 @@ def compare(texts, labels, **sizes) -> dict[str, float]:
         "random atom": mean_f1(
             np.maximum((x - x[fit].mean(axis=0)) @ random.T, 0), truth, names, splits
         ),
-        "linear probe": float(f1_score(truth[splits == 2], said, average="macro", zero_division=0)),
     }
 
 
