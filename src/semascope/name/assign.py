@@ -161,10 +161,11 @@ def name_concepts(
             most=most,
         )
     by_kind = {**default_scorers(items, text, relevance, bank=bank), **(scorers or {})}
-    candidates = [
-        merged(c for namer in namers for c in namer(e)) if e.status == "ready" else []
+    proposed: list[list[list[Candidate]]] = [
+        [namer(e) for namer in namers] if e.status == "ready" else [[] for _ in namers]
         for e in evidence
     ]
+    candidates = [merged(c for found in each for c in found) for each in proposed]
     _check_kinds(candidates, by_kind)
     chance = _Chance(candidates, by_kind, seed)
     options: list[list[Scored]] = []
@@ -173,7 +174,15 @@ def name_concepts(
         on_done(1)
     combined = by_kind.get("combined")
     if isinstance(combined, Combined):
-        options = with_joined_names(options, evidence, combined)
+        # Namers of what columns state have nothing to say about a part of the rows.
+        told = [any(_says(found[i]) for found in proposed) for i in range(len(namers))]
+        tellers = [namer for namer, says in zip(namers, told, strict=True) if says]
+
+        def tell(e: Evidence) -> tuple[list[Scored], int]:
+            own = [c for c in merged(c for namer in tellers for c in namer(e)) if _says([c])]
+            return _scored(e, own, by_kind, chance, dictionary), len(own)
+
+        options = with_joined_names(options, evidence, combined, tell=tell, seed=seed)
     proposals = [Proposal("unnamed" if e.status == "ready" else e.status) for e in evidence]
     chosen = settle(options, evidence, by_kind)
     for j, (proposal, e) in enumerate(zip(proposals, evidence, strict=True)):
@@ -187,6 +196,10 @@ def name_concepts(
         proposal.alternatives = _alternatives(best, options[j])
         proposal.threshold = threshold(by_kind[one.kind], one.name, e.contrast)
     return proposals
+
+
+def _says(candidates: Sequence[Candidate]) -> bool:
+    return any(c.kind not in STATED for c in candidates)
 
 
 def _check_kinds(candidates: list[list[Candidate]], by_kind: Mapping[str, Relevance]) -> None:

@@ -125,7 +125,8 @@ def name_and_verify(
     relevance, seed = material.relevance, material.seed
     scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
     if relevance is not None and len(material.rows["name"]):
-        scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed)
+        texts = None if material.text is None else material.items[material.text]
+        scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed, texts)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
         proposals = name_concepts(
             drawn,
