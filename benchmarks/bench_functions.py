@@ -226,7 +226,7 @@ class Texts:
         return [f.description for f in self.functions]
 
     def combined(self, rows: Rows) -> Combined:
-        return Combined(self.relevance, rows)
+        return Combined(self.relevance, rows, self.items["text"])
 
     def seen(self, exchanged: float) -> np.ndarray:
         random = generator(SEED, "seen texts")

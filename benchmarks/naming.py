@@ -31,7 +31,7 @@ from bench_data import DATA
 from semascope.core import Codes, generator, split_of
 from semascope.discover import Dictionary, fit_dictionary, recipe_for
 from semascope.embed import texts as embed
-from semascope.lexicon import ByEncoder, Contrast, contrasts, unit
+from semascope.lexicon import ByEncoder, Combined, Contrast, Relevance, contrasts, unit
 from semascope.measure import best_concepts
 from semascope.name import (
     Bank,
@@ -194,7 +194,7 @@ def default_with_bank(task: Task) -> list[Namer]:
 
 
 # Add a namer here: a function from a task to namers. "first" takes the first candidate of the first
-# namer, "chosen" lets name_concepts choose, as `learn` does.
+# namer, "chosen" lets name_concepts choose; "joined" lets it join two names, too, as `learn` does.
 NAMERS: dict[str, tuple[Callable[[Task], list[Namer]], str]] = {
     "random phrase": (random_phrase, "first"),
     "random bank entry": (random_entry, "first"),
@@ -206,6 +206,7 @@ NAMERS: dict[str, tuple[Callable[[Task], list[Namer]], str]] = {
     "bank, first": (bank, "first"),
     "bank": (bank, "chosen"),
     "default": (default, "chosen"),
+    "default, joined": (default, "joined"),
     "default with bank": (default_with_bank, "chosen"),
 }
 
@@ -214,6 +215,11 @@ def names_by(task: Task, namers: list[Namer], how: str) -> list[str | None]:
     if how == "first":
         found = [next(iter(namers[0](e)), None) for e in task.evidence]
         return [None if c is None else c.name for c in found]
+    scorers: dict[str, Relevance] = {}
+    if how == "joined":
+        seen = np.unique(np.concatenate([e.contrast.inactive for e in task.evidence]))
+        reference = generator(SEED, "reference").choice(seen, min(500, len(seen)), replace=False)
+        scorers["combined"] = Combined(task.relevance, np.sort(reference), task.texts)
     proposals = name_concepts(
         [e.contrast for e in task.evidence],
         task.items,
@@ -222,6 +228,7 @@ def names_by(task: Task, namers: list[Namer], how: str) -> list[str | None]:
         dictionary=task.dictionary,
         evidence=task.evidence,
         namers=namers,
+        scorers=scorers,
         bank=task.bank,
         seed=SEED,
     )

@@ -59,7 +59,7 @@ def test_a_single_name_keeps_its_order_and_gets_ranks(seed: int) -> None:
 def test_joined_scores_do_not_depend_on_the_scale_of_either(seed: int, slope: float) -> None:
     random = np.random.default_rng(seed)
     x, y = random.integers(-50, 50, (2, 60)).astype(float)
-    names = [join_names("x", join, "y") for join in JOINS]
+    names = [join_names("x", join, "y") for join in JOINS if join != "without the word"]
     rows = np.arange(60)
     plain = Combined(Given({"x": x, "y": y}), rows)(names, rows)
     scaled = Combined(Given({"x": slope * x - 3, "y": y**3}), rows)(names, rows)
@@ -67,6 +67,25 @@ def test_joined_scores_do_not_depend_on_the_scale_of_either(seed: int, slope: fl
     both, either, without = plain
     assert (both <= either).all()
     assert (without <= Combined(Given({"x": x}), rows)(["x"], rows)[0]).all()
+
+
+def test_but_not_denies_what_says_the_second_name_more_than_the_first() -> None:
+    # Rows of one subject are near to all names within it, so the second share alone tells little.
+    rows = np.arange(100)
+    first, second = np.arange(100.0), np.arange(100.0)
+    second[90:95] += 50
+    scores = Combined(Given({"x": first, "y": second}), rows)(["x but not y"], rows)[0]
+    assert scores[95:].min() > scores[:90].max()
+    assert scores[90:95].max() < scores[95:].min()
+
+
+def test_a_word_is_looked_for_in_this_form() -> None:
+    texts = pl.Series(["Late train", "late trains", None, "tea"])
+    combined = Combined(ByWords(texts), np.arange(4), texts)
+    scores = combined(["late without the word train"], np.arange(4))[0]
+    assert scores[1] > scores[2] == scores[3] > scores[0] == 0
+    with pytest.raises(InputError, match="texts"):
+        Combined(ByWords(texts), np.arange(4))(["late without the word train"], np.arange(4))
 
 
 def test_reference_rows_are_needed() -> None:

@@ -27,7 +27,7 @@ from semascope.lexicon import (
     record,
     standing,
 )
-from semascope.lexicon.ledger import read_edits
+from semascope.lexicon.ledger_file import read_edits
 from semascope.pipeline import measure_edits, name_edits
 from semascope.search import find
 

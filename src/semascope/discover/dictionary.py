@@ -13,12 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import (
-    ArtifactError,
     Codes,
     CodeStore,
     InputError,
-    load_tensors,
-    save_tensors,
 )
 from semascope.discover.coder import Coder, Layout, Refine, check_refine
 from semascope.discover.index import Index, make_index
@@ -383,36 +380,16 @@ class Dictionary:
 
     def save(self, path: str | Path) -> None:
         """Write the dictionary as safetensors."""
-        tensors: dict[str, npt.NDArray[Any]] = {
-            "encoder": self.encoder,
-            "encoder_bias": self.encoder_bias,
-            "atoms": self.atoms,
-            "bias": self.bias,
-        }
-        metadata = {"kind": "dictionary", "form": self.form, "refine": self.refine}
-        if self.threshold is None:
-            metadata["n_active"] = str(self.n_active)
-        else:
-            tensors["threshold"] = self.threshold
-        if self.index is not None:
-            tensors |= self.index.tensors()
-            metadata |= self.index.metadata()
-        save_tensors(Path(path), tensors, metadata)
+        from semascope.discover.dictionary_file import write_dictionary
+
+        write_dictionary(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Dictionary:
         """Map a dictionary from a file that `save` wrote."""
-        tensors, metadata = load_tensors(Path(path))
-        if metadata.get("kind") != "dictionary":
-            raise ArtifactError(f"{path} holds no dictionary")
-        n_active = metadata.get("n_active")
-        index = Index.restore(tensors, metadata)
-        return cls(
-            **tensors,
-            n_active=None if n_active is None else int(n_active),
-            refine=check_refine(metadata.get("refine", "none")),
-            index=index,
-        )
+        from semascope.discover.dictionary_file import read_dictionary
+
+        return cls(**read_dictionary(Path(path)))
 
     def source_of(self, x: Any) -> VectorSource:
         """Return vectors as a `VectorSource`; raise `InputError` if their length is another."""

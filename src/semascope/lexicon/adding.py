@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator
-from semascope.lexicon.editing import _named, fresh_ids, record
-from semascope.lexicon.ledger import Edit
+from semascope.lexicon.editing import _named, record_new
 from semascope.lexicon.linear import (
     Column,
     LinearRule,
@@ -124,10 +123,7 @@ def add(
     rule = _finished(lexicon, found, kind, direction, threshold)
     details |= {"names": [_named(name or phrase)], "rule": rule.as_dict()}
 
-    def make(before: list[Edit]) -> list[Edit]:
-        return [Edit("add", value=phrase or "", made=fresh_ids(before, 1), details=details)]
-
-    return record(lexicon, make, author=author)[0].made[0]
+    return record_new(lexicon, "add", details, value=phrase or "", author=author)[0]
 
 
 def _along(found: VectorSource, direction: npt.NDArray[Any], rows: Rows) -> npt.NDArray[np.float64]:

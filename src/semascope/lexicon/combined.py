@@ -1,4 +1,4 @@
-"""Two names joined, where one does not do: ``X and Y``, ``X or Y``, ``X but not Y``."""
+"""Two names joined where one does not do: X or Y, X but not Y, X without the word y."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon.relevance import Relevance
+from semascope.lexicon.relevance import Relevance, words
 from semascope.lexicon.rows import Rows
 
 Float32Array = npt.NDArray[np.float32]
-Join = Literal["and", "or", "but not"]
+Join = Literal["and", "or", "but not", "without the word"]
 JOINS: tuple[Join, ...] = get_args(Join)
+# What follows it is no name but a word, letter by letter.
+WITHOUT: Join = "without the word"
+
+# Of the odds of the name after *but not*, so much counts against a row.
+_DENIED = 0.1
+_SURE = 0.001
 
 _PART = r'(?:"(?:[^"\\]|\\.)*"|.+?)'
-_COMBINED = re.compile(rf"({_PART}) (and|or|but not) ({_PART})", re.DOTALL)
+_COMBINED = re.compile(rf"({_PART}) ({'|'.join(JOINS)}) ({_PART})", re.DOTALL)
 
 
 @dataclass
@@ -29,8 +36,10 @@ class Combined:
 
     Cosines of two names, or a cosine and a rule, cannot be compared as they are. So each name's
     score becomes the share of reference rows that score lower (ties count one half). *And* is the
-    smaller of two such shares, *or* the larger; *but not* takes the first one, as long as the
-    second name is not above the median: from there on it falls to zero.
+    smaller of two such shares, *or* the larger; *but not* takes the first one down by how much
+    higher the odds of the second are. (All rows of a subject are near to every name within it, so
+    the second name's share alone would deny all of them.) *Without the word* asks whether the text
+    of a row says a word, in this form: an encoder hardly tells.
 
     Parameters
     ----------
@@ -38,6 +47,8 @@ class Combined:
         Scores rows by single names.
     reference : ndarray of int64
         Rows to compare with, drawn without a look at any concept; a few hundred *name* rows.
+    texts : polars.Series, optional
+        Texts of all rows, for words.
 
     Examples
     --------
@@ -46,12 +57,14 @@ class Combined:
     >>> from semascope.lexicon import ByWords, Combined
     >>> texts = ByWords(pl.Series(["late train", "late bus", "red train", "tea"]))
     >>> combined = Combined(texts, np.arange(4))
-    >>> combined(["late and train", "late but not train"], np.arange(4)).tolist()
-    [[0.75, 0.25, 0.25, 0.25], [0.5, 0.75, 0.25, 0.25]]
+    >>> combined(["late and train", "late but not train"], np.arange(4))
+    array([[0.75      , 0.25      , 0.25      , 0.25      ],
+           [0.6818182 , 0.7417582 , 0.13157894, 0.22727273]], dtype=float32)
     """
 
     base: Relevance
     reference: Rows
+    texts: pl.Series | None = None
     _known: dict[str, Float32Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,14 +74,24 @@ class Combined:
     def __call__(self, names: Sequence[str], rows: Rows) -> Float32Array:
         """Return scores from 0 to 1, shape (names, rows)."""
         parts = [split_combined(name) for name in names]
-        singles = sorted({single for part in parts for single in part[::2]})
+        singles = sorted({name for part in parts for name in _names_in(part)})
         shares = dict(zip(singles, self.shares(singles, rows), strict=True))
+        said: dict[str, Float32Array] = {}
         out = np.zeros((len(names), len(rows)), dtype=np.float32)
         for i, part in enumerate(parts):
             out[i] = shares[part[0]]
             if len(part) == 3:
-                out[i] = joined(shares[part[0]], part[1], shares[part[2]])
+                word = part[1] == WITHOUT
+                if word and part[2] not in said:
+                    said[part[2]] = self._said(part[2], rows)
+                out[i] = joined(shares[part[0]], part[1], (said if word else shares)[part[2]])
         return out
+
+    def _said(self, word: str, rows: Rows) -> Float32Array:
+        if self.texts is None:
+            raise InputError(f"'{WITHOUT} {word}' asks for the texts of rows, and there are none")
+        bags = (words(text or "") for text in self.texts.gather(rows))
+        return np.array([word.lower() in bag for bag in bags], dtype=np.float32)
 
     def shares(self, names: Sequence[str], rows: Rows) -> Float32Array:
         """Return for single names the share of reference rows that score lower."""
@@ -85,24 +108,36 @@ class Combined:
         return out
 
 
+def _names_in(part: tuple[str, ...]) -> tuple[str, ...]:
+    return part[:1] if len(part) == 1 or part[1] == WITHOUT else part[::2]
+
+
 def joined(
     first: npt.NDArray[np.float32], join: str, second: npt.NDArray[np.float32]
 ) -> Float32Array:
     """Join the scores of two names, both from 0 to 1.
+
+    *But not* multiplies the first share ``a`` by ``o(a) / (o(a) + 0.1 o(b))``, where ``o`` are
+    odds: a tenth, because a row must say the second name clearly more than the first to be denied.
 
     Examples
     --------
     >>> import numpy as np
     >>> from semascope.lexicon.combined import joined
     >>> a, b = np.float32([0.75, 0.75]), np.float32([0.25, 1.0])
-    >>> [joined(a, join, b).tolist() for join in ("and", "or", "but not")]
-    [[0.25, 0.75], [0.75, 1.0], [0.75, 0.0]]
+    >>> joined(a, "or", b).tolist(), joined(a, "but not", b).round(2)
+    ([0.75, 1.0], array([0.74, 0.02], dtype=float32))
     """
     if join == "and":
         return np.minimum(first, second)
+    if join == WITHOUT:
+        return np.asarray(first * (1 - second), dtype=np.float32)
     if join == "or":
         return np.maximum(first, second)
-    return np.asarray(np.minimum(first, 1 - np.maximum(0, 2 * second - 1)), dtype=np.float32)
+    # No share is sure: beyond the reference rows, odds of both names would be infinite.
+    a, b = np.clip(first, _SURE, 1 - _SURE), np.clip(second, _SURE, 1 - _SURE)
+    keep = a * (1 - b)
+    return np.asarray(first * keep / (keep + _DENIED * b * (1 - a)), dtype=np.float32)
 
 
 def join_names(first: str, join: Join, second: str) -> str:

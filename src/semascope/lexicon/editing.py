@@ -12,14 +12,13 @@ from semascope.lexicon.ledger import (
     ON_ONE,
     TAKING_BACK,
     Edit,
-    append_edits,
     check_action,
     default_author,
     now,
-    number_in,
     numbers_of,
     standing,
 )
+from semascope.lexicon.ledger_file import append_edits, number_in
 from semascope.lexicon.packed import pack
 from semascope.lexicon.replay import replay_edits
 
@@ -113,6 +112,36 @@ def fresh_ids(before: Sequence[Edit], count: int) -> tuple[str, ...]:
     used = (id.removeprefix(PREFIX) for edit in before for id in edit.made)
     last = max((int(number) for number in used if number.isdecimal()), default=0)
     return tuple(f"{PREFIX}{last + 1 + i}" for i in range(count))
+
+
+def record_new(
+    lexicon: Lexicon,
+    action: str,
+    details: dict[str, Any],
+    *,
+    count: int = 1,
+    concept: str = "",
+    value: str = "",
+    author: str | None = None,
+) -> tuple[str, ...]:
+    """Record an edit that makes so many new concepts, and return their ids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.lexicon.editing import record_new
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+    >>> record_new(lex, "merge", {"members": ["c0"], "names": [None]})
+    Traceback (most recent call last):
+    semascope.core.errors.InputError: merging takes two concepts or more
+    """
+
+    def make(before: list[Edit]) -> list[Edit]:
+        return [Edit(action, concept, value, made=fresh_ids(before, count), details=details)]
+
+    return record(lexicon, make, author=author)[0].made
 
 
 def concept_of(lexicon: Lexicon, concept: str) -> str:
@@ -224,10 +253,7 @@ def merge(
     details = {"members": ids, "names": [_named(name)], "how": how}
     details["mix"] = pack(_mix(lexicon, latents, how))
 
-    def make(before: list[Edit]) -> list[Edit]:
-        return [Edit("merge", made=fresh_ids(before, 1), details=details)]
-
-    return record(lexicon, make, author=author)[0].made[0]
+    return record_new(lexicon, "merge", details, author=author)[0]
 
 
 def _mix(lexicon: Lexicon, latents: list[int], how: str) -> np.ndarray:

@@ -27,7 +27,7 @@ from semascope.discover import Dictionary
 from semascope.lexicon.card import card
 from semascope.lexicon.concepts import upgraded
 from semascope.lexicon.families import FAMILIES
-from semascope.lexicon.ledger import read_edits, write_edits
+from semascope.lexicon.ledger_file import read_edits, write_edits
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.replay import replay_edits
 

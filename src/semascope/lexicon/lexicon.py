@@ -17,8 +17,10 @@ from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon import editing
 from semascope.lexicon.families import FAMILIES, edited_families
+from semascope.lexicon.items import shares_of_item
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.summary import best, lines_of
+from semascope.lexicon.texts import TextRows, texts_in
 from semascope.lexicon.view import View
 
 if TYPE_CHECKING:
@@ -172,7 +174,7 @@ class Lexicon:
 
     def vectors_of(self, x: Any) -> Any:
         """Return vectors: texts are embedded, anything else is passed through."""
-        some = _texts_in(x)
+        some = texts_in(x)
         if some is None:
             return x
         from semascope.embed import texts
@@ -221,9 +223,7 @@ class Lexicon:
         >>> lex.encode_to("new.codes", x, shard_rows=100)
         CodeStore at new.codes: 400 rows over 12 latents, 2.0 active a row, 4 shards
         """
-        from semascope.lexicon.texts import TextRows
-
-        some, overlay = _texts_in(x), self.view.overlay
+        some, overlay = texts_in(x), self.view.overlay
         muted = self.concepts["muted"].to_numpy()
         made_from: dict[str, Any] = {"muted": np.flatnonzero(muted).tolist()}
         if self.view.fingerprint:
@@ -312,21 +312,7 @@ class Lexicon:
             a negative share pulls back what others overshoot. Largest first. Concepts that people
             added are seen in the row and bring nothing to it: their share is 0.
         """
-        row = self._row(i)
-        codes = self.codes[row]
-        parts = codes.values[:, None] * self.view.atoms_of(codes.indices)
-        whole = parts.sum(axis=0)
-        length = float(whole @ whole)
-        shares = parts @ whole / length if length > 0 else np.zeros(len(parts))
-        table = self.concepts
-        return pl.DataFrame(
-            {
-                "concept": table["id"].gather(codes.indices),
-                "name": table["name"].gather(codes.indices),
-                "activation": codes.values,
-                "share": shares.astype(np.float64),
-            }
-        ).sort("share", descending=True, maintain_order=True)
+        return shares_of_item(self, self._row(i))
 
     def edit(
         self, action: str, concept: str = "", value: Any = "", *, author: str | None = None
@@ -374,7 +360,7 @@ class Lexicon:
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the lexicon as a folder; it appears whole or not at all."""
         from semascope.lexicon.folder import EDITS, write_lexicon
-        from semascope.lexicon.ledger import read_edits
+        from semascope.lexicon.ledger_file import read_edits
 
         if overwrite and self.path is not None and Path(path).resolve() == self.path.resolve():
             there = read_edits(self.path / EDITS)
@@ -412,14 +398,3 @@ class Lexicon:
         with pl.Config(tbl_rows=20, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
             table = best(self, 20)._repr_html_()
         return f"<p>{lines_of(self, 0)[0]}</p>{table}"
-
-
-def _texts_in(x: Any) -> list[str] | None:
-    """Return a list of texts, if that is what was passed."""
-    if isinstance(x, str):
-        raise InputError("pass a list of texts, or a matrix of vectors, not one string")
-    if isinstance(x, pl.Series) and x.dtype == pl.String:
-        x = x.to_list()
-    if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
-        return list(x)
-    return None

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator, listed
-from semascope.lexicon.editing import _named, _require_heard, concept_of, fresh_ids, record
-from semascope.lexicon.ledger import Edit
+from semascope.lexicon.editing import _named, _require_heard, concept_of, record_new
 from semascope.lexicon.linear import LinearRule, reconstructed_scores
 from semascope.lexicon.packed import pack
 from semascope.lexicon.stored import Reconstructed
@@ -118,10 +117,8 @@ def split(
     if groups is not None:
         details["examples"] = [group.tolist() for group in groups]
 
-    def make(before: list[Edit]) -> list[Edit]:
-        return [Edit("split", id, made=fresh_ids(before, count), details=details)]
-
-    return list(record(lexicon, make, author=author)[0].made)
+    made = record_new(lexicon, "split", details, count=count, concept=id, author=author)
+    return list(made)
 
 
 def rows_of(lexicon: Lexicon, rows: Sequence[int | str]) -> Rows:

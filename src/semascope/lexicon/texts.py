@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+
+from semascope.core import InputError
 
 if TYPE_CHECKING:
     from semascope.embed import TextEncoder
@@ -49,3 +53,21 @@ class TextRows:
         from semascope.embed import texts
 
         return texts(content, encoder=self.encoder)
+
+
+def texts_in(x: Any) -> list[str] | None:
+    """Return a list of texts, if that is what was passed.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.texts import texts_in
+    >>> texts_in(("late", "tea")), texts_in([[1.0, 2.0]])
+    (['late', 'tea'], None)
+    """
+    if isinstance(x, str):
+        raise InputError("pass a list of texts, or a matrix of vectors, not one string")
+    if isinstance(x, pl.Series) and x.dtype == pl.String:
+        x = x.to_list()
+    if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
+        return list(x)
+    return None

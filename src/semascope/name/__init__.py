@@ -1,11 +1,12 @@
 """Names for concepts that hold up: phrases, terms, rules, patterns; a language model's, too."""
 
-from semascope.name.asked import Case, ask_names, cases_of, naming_requests
+from semascope.name.asked import ask_names, naming_requests
 from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.bank_files import read_bank
 from semascope.name.by_columns import by_rules, by_values
 from semascope.name.candidates import STATED, Candidate, Namer, merged
+from semascope.name.cases import Case, cases_of
 from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
 from semascope.name.defaults import default_namers, default_scorers

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 
 from semascope.core import InputError, generator
 from semascope.lexicon import ByEncoder, Contrast, Relevance
@@ -20,7 +17,6 @@ from semascope.llm import (
     Endpoint,
     Report,
     Request,
-    Span,
     ask,
     load_prompt,
     plain,
@@ -29,6 +25,7 @@ from semascope.llm import (
 )
 from semascope.name.assign import Proposal
 from semascope.name.candidates import Candidate
+from semascope.name.cases import NOTHING, Case
 from semascope.name.evidence import Evidence
 from semascope.name.held_in import LEAST, aurocs, lower_end, threshold
 from semascope.name.settle import Scored, settle
@@ -38,112 +35,6 @@ CANDIDATES = 4
 _LONGEST_NAME = 80
 _OTHERS = 40
 _MOST_ALTERNATIVES = 4
-_NO_ROWS = np.zeros(0, dtype=np.int64)
-_NOTHING = Contrast(_NO_ROWS, np.zeros(0, dtype=np.float32), _NO_ROWS, _NO_ROWS)
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a language model is shown of one concept, and what its names are chosen on.
-
-    Parameters
-    ----------
-    active : sequence of str
-        Texts on which the concept is active.
-    activations : sequence of float
-        How strongly.
-    near : sequence of str
-        Near-misses: similar texts on which it is inactive.
-    values : sequence of str
-        Properties that go with it, in words.
-    marks : sequence of sequences of (int, int), optional
-        For each active text the parts that make it active, as character positions.
-    sheets : sequence of bytes
-        For pictures: a contrast sheet of active ones, and a second one of near-misses.
-    held : Contrast, optional
-        *name* rows that were not shown. Without them the first name is taken.
-    current : str
-        A name that the new ones have to beat.
-    status : str
-        ``unnamed`` if there is enough to name; ``rare`` and ``dead`` concepts are not asked about.
-
-    Examples
-    --------
-    >>> from semascope.name import Case
-    >>> Case(["it came late", "late again"], [3.0, 1.0], near=["it came early"]).status
-    'unnamed'
-    """
-
-    active: Sequence[str] = ()
-    activations: Sequence[float] = ()
-    near: Sequence[str] = ()
-    values: Sequence[str] = ()
-    marks: Sequence[Sequence[Span]] | None = None
-    sheets: Sequence[bytes] = ()
-    held: Contrast | None = None
-    current: str = ""
-    status: str = "unnamed"
-
-
-def cases_of(
-    drawn: Sequence[Contrast],
-    texts: pl.Series,
-    *,
-    values: Sequence[Sequence[str]] | None = None,
-    current: Sequence[str | None] | None = None,
-    most_active: int = 12,
-    most_near: int = 6,
-) -> list[Case]:
-    """Divide the *name* rows of each concept into a half to show and a half to choose names on.
-
-    Which half is decided by a hash of the text, so equal texts never lie on both sides. What is
-    shown is spread evenly over the ranks of activation.
-
-    Parameters
-    ----------
-    drawn : sequence of Contrast
-        Rows of the *name* split for each latent.
-    texts : polars.Series
-        Texts of all rows.
-    values : sequence of sequences of str, optional
-        Over-represented values of each concept, in words.
-    current : sequence of str or None, optional
-        Names that the new ones have to beat.
-    most_active, most_near : int
-        How many texts are shown.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import polars as pl
-    >>> from semascope.lexicon import Contrast
-    >>> from semascope.name import cases_of
-    >>> texts = pl.Series([f"late {i}" for i in range(20)] + [f"tea {i}" for i in range(20)])
-    >>> rows, none = np.arange(20), np.arange(0)
-    >>> one = Contrast(rows, np.ones(20, dtype=np.float32), none, rows + 20)
-    >>> case = cases_of([one], texts)[0]
-    >>> shown = {int(text.split()[1]) for text in case.active}
-    >>> shown & set(case.held.active.tolist())
-    set()
-    """
-    out = []
-    for j, contrast in enumerate(drawn):
-        shown, held = _halves(contrast, texts)
-        picked = _evenly(len(shown.active), most_active)
-        # Near-misses teach a name its border; where there are none, other rows must do.
-        near = shown.near if len(shown.near) else shown.other
-        out.append(
-            Case(
-                active=_texts(texts, shown.active[picked]),
-                activations=shown.activations[picked].tolist(),
-                near=_texts(texts, near[:most_near]),
-                values=() if values is None else values[j],
-                held=held,
-                current=(current[j] or "") if current is not None else "",
-                status=_status(j, contrast),
-            )
-        )
-    return out
 
 
 def naming_requests(
@@ -179,6 +70,7 @@ def ask_names(
     endpoint: Endpoint,
     *,
     relevance: Relevance | None,
+    scorers: Mapping[str, Relevance] | None = None,
     count: int = CANDIDATES,
     prompts: str | Path | None = None,
     cache: AnswerCache | str | Path | None = None,
@@ -202,6 +94,9 @@ def ask_names(
     relevance : Relevance or None
         How a name scores rows: `lexicon.ByEncoder`, `llm.ByDetection` (the same or another model),
         or anything alike. None takes the first name as it is.
+    scorers : mapping of str to Relevance, optional
+        What scores current names of other kinds than ``phrase``, which new ones have to beat on
+        the same rows.
     count : int, default 4
         Names that are asked for.
     prompts, cache, budget, show_progress
@@ -246,9 +141,10 @@ def ask_names(
     for (j, _), names in zip(parts, asked.answers, strict=True):
         found[j] = names or {}
     proposals = [Proposal(case.status, evidence=list(case.values)) for case in cases]
-    options = _scored(cases, found, relevance, seed)
-    evidence = [Evidence(j, case.held or _NOTHING) for j, case in enumerate(cases)]
-    chosen = settle(options, evidence, {} if relevance is None else {"phrase": relevance})
+    by_kind = {} if relevance is None else {**(scorers or {}), "phrase": relevance}
+    options = _scored(cases, found, relevance, by_kind, seed)
+    evidence = [Evidence(j, case.held or NOTHING) for j, case in enumerate(cases)]
+    chosen = settle(options, evidence, by_kind)
     for case, proposal, names, best, own in zip(
         cases, proposals, found, chosen, options, strict=True
     ):
@@ -258,7 +154,7 @@ def ask_names(
         proposal.status, proposal.name, proposal.kind, proposal.by = (
             "named",
             name,
-            "phrase",
+            best.candidate.kind,
             "asked",
         )
         proposal.held_in, proposal.description = best.held_in, names.get(name, "")
@@ -266,38 +162,10 @@ def ask_names(
             :_MOST_ALTERNATIVES
         ]
         if case.held is not None and relevance is not None:
-            proposal.threshold = threshold(relevance, name, case.held)
+            proposal.threshold = threshold(by_kind[best.candidate.kind], name, case.held)
         else:
             proposal.held_in = None
     return proposals, asked.report
-
-
-def _halves(contrast: Contrast, texts: pl.Series) -> tuple[Contrast, Contrast]:
-    def first(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        digests = (
-            hashlib.blake2b((text or "").encode("utf-8", "replace"), digest_size=1).digest()[0]
-            for text in texts.gather(rows)
-        )
-        return np.array([d < 128 for d in digests], dtype=bool)
-
-    active, near, other = (first(r) for r in (contrast.active, contrast.near, contrast.other))
-    return tuple(  # type: ignore[return-value]
-        Contrast(
-            contrast.active[active == side],
-            contrast.activations[active == side],
-            contrast.near[near == side],
-            contrast.other[other == side],
-        )
-        for side in (True, False)
-    )
-
-
-def _evenly(n: int, most: int) -> npt.NDArray[np.int64]:
-    return np.unique(np.linspace(0, max(0, n - 1), min(n, most)).round().astype(np.int64))
-
-
-def _texts(texts: pl.Series, rows: npt.NDArray[np.int64]) -> list[str]:
-    return [text or "" for text in texts.gather(rows)]
 
 
 def _request(case: Case, count: int, prompts: str | Path | None) -> tuple[Request, str]:
@@ -349,7 +217,11 @@ def _read_names(text: str, code: str, count: int) -> dict[str, str]:
 
 
 def _scored(
-    cases: Sequence[Case], found: list[dict[str, str]], relevance: Relevance | None, seed: int
+    cases: Sequence[Case],
+    found: list[dict[str, str]],
+    relevance: Relevance | None,
+    by_kind: Mapping[str, Relevance],
+    seed: int,
 ) -> list[list[Scored]]:
     everything = sorted({name for names in found for name in names})
     if isinstance(relevance, ByEncoder) and everything:
@@ -364,21 +236,21 @@ def _scored(
             # Without rows to choose on, the model's own order stands.
             options.append([_first_choice(n, i) for i, n in enumerate(own)])
         else:
-            own += [case.current] if case.current and case.current not in names else []
+            of_phrases = case.current_kind == "phrase"
+            own += [case.current] if case.current and of_phrases and case.current not in own else []
             strangers = sorted(set(everything) - set(own))
             most = 0 if isinstance(relevance, ByDetection) else min(_OTHERS, len(strangers))
             others = [strangers[i] for i in random.choice(max(1, len(strangers)), most, False)]
-            options.append(_held_up(own, others, case.held, relevance))
+            held_up = _held_up(own, others, case.held, relevance)
+            if case.current and not of_phrases and case.current_kind in by_kind:
+                held_up += _current(case.current, case.current_kind, case.held, by_kind)
+            # Among equals the model's order stands.
+            options.append(sorted(held_up, key=lambda c: -c.score))
     return options
 
 
 def _first_choice(name: str, rank: int) -> Scored:
     return Scored(Candidate(name, by="asked"), 1 - 0.01 * rank, 0.5)
-
-
-def _status(latent: int, contrast: Contrast) -> str:
-    found = Evidence(latent, contrast).status
-    return "unnamed" if found == "ready" else found
 
 
 def _held_up(
@@ -388,10 +260,17 @@ def _held_up(
         return []
     scores = aurocs(relevance, [*own, *others], held)
     chance = float(np.quantile(scores[len(own) :], 0.95)) if others else 0.5
-    kept = [
+    return [
         Scored(Candidate(name, by="asked"), float(a), float(a))
         for name, a in zip(own, scores, strict=False)
         if a > chance and a >= LEAST and lower_end(a, held) > 0.5
     ]
-    # Among equals the model's order stands.
-    return sorted(kept, key=lambda c: -c.score)
+
+
+def _current(
+    name: str, kind: str, held: Contrast, by_kind: Mapping[str, Relevance]
+) -> list[Scored]:
+    if not len(held.active) or not len(held.inactive):
+        return []
+    a = float(aurocs(by_kind[kind], [name], held)[0])
+    return [Scored(Candidate(name, kind), a, a)] if a >= LEAST else []

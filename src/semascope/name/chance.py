@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.lexicon import Contrast
+from semascope.name.found import Found
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -65,6 +66,57 @@ def z_of_change(change: npt.NDArray[np.float32], weights: Float32Array, n: int) 
         centred = change[side] - change[side].mean()
         spread += float((weights[side] ** 2 * centred**2).sum())
     return float(change @ weights) / float(np.sqrt(spread))
+
+
+def held_up(
+    name: str,
+    kind: str,
+    cover: npt.NDArray[np.bool_],
+    n: int,
+    score: float,
+    null: npt.NDArray[np.float64],
+) -> Found:
+    """Record a name that says yes or no, with what the best names of shuffles reach.
+
+    Parameters
+    ----------
+    name, kind : str
+        As in `Found`.
+    cover : ndarray of shape (rows,)
+        Whether the name says yes, of active, then inactive rows.
+    n : int
+        Active rows.
+    score : float
+        Quality less price.
+    null : ndarray of shape (shuffles,)
+        The best score of each shuffle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.name.chance import held_up
+    >>> print(held_up("a = b", "rule", np.arange(8) < 3, 4, 0.75, np.linspace(0, 0.4, 99)))
+    a = b (AUROC 0.88, chance 0.69, p 0.01; 75 % against 0 %)
+    """
+    active, inactive = float(cover[:n].mean()), float(cover[n:].mean())
+    p = (1 + int((null >= score).sum())) / (1 + len(null))
+    auroc = (1 + active - inactive) / 2
+    return Found(name, kind, auroc, (1 + chance_level(null)) / 2, p, active, inactive)
+
+
+def chance_level(null: npt.NDArray[np.float64]) -> float:
+    """Return what the best names of shuffles stay under: all but one in twenty of them.
+
+    Shuffles and the found name are counted together, so that the rate is exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.name.chance import chance_level
+    >>> chance_level(np.arange(99.0))
+    94.0
+    """
+    return float(np.quantile(null, 1 - SURE, method="higher"))
 
 
 def often_enough(null: npt.NDArray[np.float64], reached: float, shuffles: int) -> bool:

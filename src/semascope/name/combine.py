@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from semascope.core import auroc
 from semascope.lexicon import JOINS, Combined, Contrast, Join, join_names
-from semascope.lexicon.combined import joined
+from semascope.lexicon.combined import WITHOUT
 from semascope.name.chance import PRICE, SURE
 from semascope.name.found import Found
 
@@ -72,42 +72,86 @@ def combine_names(
     >>> combine_names(["late", "tea"], some, combined, partners=["train"])[0].name
     'late but not train'
     """
-    n, m = len(contrast.active), len(contrast.inactive)
     firsts = list(dict.fromkeys(names))
     pool = list(dict.fromkeys([*firsts, *partners]))
-    if min(n, m) < 2 or len(pool) < 2 or not firsts:
+    pairs = _pairs(firsts, pool)
+    return better_joins(pairs, firsts, contrast, relevance, most=most)
+
+
+def better_joins(
+    pairs: Sequence[tuple[str, Join, str]],
+    singles: Sequence[str],
+    contrast: Contrast,
+    relevance: Combined,
+    *,
+    tried: int | None = None,
+    most: int = 3,
+) -> list[Found]:
+    """Return the joined names that beat the best single name by 0.01 AUROC and more than chance.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str, str)
+        What is tried: a name, how it is joined, another name.
+    singles : sequence of str
+        What has to be beaten.
+    contrast, relevance, most
+        As for `combine_names`.
+    tried : int, optional
+        Among how many the pairs were chosen on the same rows; by default there are no others.
+
+    Returns
+    -------
+    list of Found
+        Best first; their `p` is corrected for the number tried.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Combined, Contrast
+    >>> from semascope.name.combine import better_joins
+    >>> texts = pl.Series(["late", "bus", "red train", "tea"] * 20)
+    >>> rows, none = np.arange(80), np.arange(0)
+    >>> one = np.ones(40, dtype=np.float32)
+    >>> some = Contrast(rows[rows % 4 < 2], one, none, rows[rows % 4 > 1])
+    >>> combined = Combined(ByWords(texts), rows)
+    >>> better_joins([("late", "or", "bus")], ["late"], some, combined)[0].name
+    'late or bus'
+    """
+    n, m = len(contrast.active), len(contrast.inactive)
+    if min(n, m) < 2 or not pairs or not singles:
         return []
     rows = np.concatenate([contrast.active, contrast.inactive])
-    shares = relevance.shares(pool, rows)
-    pairs = _pairs(len(firsts), len(pool))
-    scores = np.stack([joined(shares[i], join, shares[j]) for i, join, j in pairs])
+    names = [join_names(*pair) for pair in pairs]
+    scores = relevance(names, rows)
     reached = auroc(scores, n)
-    single = auroc(shares[: len(firsts)], n)
+    known = relevance.shares(list(singles), rows)
+    single = auroc(known, n)
     best = int(single.argmax())
-    before = _placements(shares[best], n)
+    before = _placements(known[best], n)
+    tries = max(len(pairs), tried or 0)
     out: list[Found] = []
     for k in np.argsort(-reached, kind="stable")[:_CONTENDERS]:
         gain = float(reached[k] - single[best])
         if gain < PRICE / 2 or len(out) == most:
             break
         spread = _spread(before, _placements(scores[k], n))
-        p = min(1.0, len(pairs) * float(norm.sf(gain / spread)))
+        p = min(1.0, tries * float(norm.sf(gain / spread)))
         if p <= SURE:
-            i, join, j = pairs[k]
-            level = float(single[best] + norm.isf(SURE / len(pairs)) * spread)
-            name = join_names(pool[i], join, pool[j])
-            out.append(Found(name, "combined", float(reached[k]), level, p))
+            level = float(single[best] + norm.isf(SURE / tries) * spread)
+            out.append(Found(names[k], "combined", float(reached[k]), level, p))
     return out
 
 
-def _pairs(firsts: int, pool: int) -> list[tuple[int, Join, int]]:
+def _pairs(firsts: Sequence[str], pool: Sequence[str]) -> list[tuple[str, Join, str]]:
     """List combinations of a first name with another; *and* and *or* of two first names once."""
     return [
-        (i, join, j)
-        for i in range(min(firsts, _FIRST))
-        for j in range(pool)
+        (first, join, other)
+        for i, first in enumerate(firsts[:_FIRST])
+        for j, other in enumerate(pool)
         for join in JOINS
-        if i != j and (join == "but not" or j > i)
+        if join != WITHOUT and i != j and (join == "but not" or j > i)
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.lexicon import ByEncoder, unit, words
+from semascope.lexicon import ByEncoder, Rows, unit, words
 from semascope.name.candidates import Candidate, Namer
 from semascope.name.evidence import Evidence
 from semascope.name.phrases import PhraseBook, contrasted, phrase_book
@@ -32,12 +32,30 @@ def book_of(evidence: Sequence[Evidence], texts: pl.Series) -> PhraseBook:
     >>> book_of(evidence, pl.Series(["late train", "late tea", "late"])).phrases
     ['late']
     """
+    rows, said = texts_of(evidence, texts)
+    return phrase_book(said, rows)
+
+
+def texts_of(evidence: Sequence[Evidence], texts: pl.Series) -> tuple[Rows, list[str]]:
+    """Return rows that the evidence of any concept refers to, 50,000 at most, and their texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name import Evidence
+    >>> from semascope.name.namers import texts_of
+    >>> rows, none = np.array([2, 0]), np.arange(0)
+    >>> evidence = [Evidence(0, Contrast(rows, np.ones(2, dtype=np.float32), none, none))]
+    >>> texts_of(evidence, pl.Series(["late", "tea", None]))
+    (array([0, 2]), ['late', ''])
+    """
     parts = [np.concatenate([e.contrast.active, e.contrast.inactive]) for e in evidence]
     rows = np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
     if len(rows) > _MOST_TEXTS:
         rows = rows[np.linspace(0, len(rows) - 1, _MOST_TEXTS).astype(np.int64)]
-    said = texts.gather(rows).fill_null("").to_list()
-    return phrase_book(said, rows)
+    return rows, texts.gather(rows).fill_null("").to_list()
 
 
 def by_contrast(book: PhraseBook, *, most: int = 30) -> Namer:

@@ -11,9 +11,10 @@ from semascope.core import generator
 from semascope.lexicon import Contrast, Events, write_pattern
 from semascope.name.chance import (
     PRICE,
-    SURE,
     SURER_THAN_SHORTER,
     Float32Array,
+    chance_level,
+    held_up,
     often_enough,
     signed_weights,
     z_of_change,
@@ -102,7 +103,7 @@ def find_patterns(
     null = _scores(pool, dealt).max(axis=1)
     if often_enough(null, float(scores[chosen]), shuffles):
         return []
-    level = float(np.quantile(null, 1 - SURE, method="higher"))
+    level = chance_level(null)
     order = np.lexsort((np.arange(len(scores)), -scores))
     length = len(pool.patterns[chosen])
     rest = [
@@ -112,11 +113,8 @@ def find_patterns(
     ]
     out = []
     for i in [chosen, *rest][:most]:
-        active, inactive = float(pool.held[i, :n].mean()), float(pool.held[i, n:].mean())
-        p = (1 + int((null >= scores[i]).sum())) / (1 + shuffles)
         name = write_pattern([events.vocabulary[event] for event in pool.patterns[i]])
-        auroc = (1 + active - inactive) / 2
-        out.append(Found(name, "pattern", auroc, (1 + level) / 2, p, active, inactive))
+        out.append(held_up(name, "pattern", pool.held[i], n, float(scores[i]), null))
     return out
 
 

@@ -15,6 +15,8 @@ from semascope.name.chance import (
     SURE,
     SURER_THAN_SHORTER,
     Float32Array,
+    chance_level,
+    held_up,
     often_enough,
     signed_weights,
     z_of_change,
@@ -100,17 +102,12 @@ def find_rules(
     null = _shuffled(search, weights, chosen.score, shuffles, seed)
     if null is None:
         return []
-    # One in twenty of the shuffles and the found one together, so that the rate is exact.
-    level = float(np.quantile(null, 1 - SURE, method="higher"))
+    level = chance_level(null)
     singles = [rule for rule in beams[0] if rule.score > level and rule.parts != chosen.parts]
     out = []
     for rule in [chosen, *singles][:most]:
-        cover = search.cover(rule.parts) > 0
-        active, inactive = float(cover[:n].mean()), float(cover[n:].mean())
-        p = (1 + int((null >= rule.score).sum())) / (1 + len(null))
-        found = str(_written(rule.parts, conditions))
-        auroc = (1 + active - inactive) / 2
-        out.append(Found(found, "rule", auroc, (1 + level) / 2, p, active, inactive))
+        name = str(_written(rule.parts, conditions))
+        out.append(held_up(name, "rule", search.cover(rule.parts) > 0, n, rule.score, null))
     return out
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from semascope.core import InputError, generator
 from semascope.lexicon import (
@@ -61,7 +62,8 @@ class AnyName:
             by_kind["phrase"] = phrases
             if len(name_rows):
                 seed = int(lexicon.info.get("seed") or 0)
-                by_kind["combined"] = names_on_one_scale(phrases, name_rows, seed)
+                texts = None if lexicon.text is None else items[lexicon.text]
+                by_kind["combined"] = names_on_one_scale(phrases, name_rows, seed, texts)
         base = lexicon.base.filter(lexicon.base["name_kind"] == "combined")
         return cls(by_kind, dict.fromkeys(base["name"], "combined"))
 
@@ -98,7 +100,9 @@ class AnyName:
         return out
 
 
-def names_on_one_scale(phrases: Relevance, name_rows: Rows, seed: int) -> Combined:
+def names_on_one_scale(
+    phrases: Relevance, name_rows: Rows, seed: int, texts: pl.Series | None = None
+) -> Combined:
     """Return what scores joined names, by a seeded sample of *name* rows.
 
     Examples
@@ -112,4 +116,4 @@ def names_on_one_scale(phrases: Relevance, name_rows: Rows, seed: int) -> Combin
     """
     random = generator(seed, "reference rows")
     drawn = random.choice(name_rows, min(_REFERENCE, len(name_rows)), replace=False)
-    return Combined(phrases, np.sort(drawn))
+    return Combined(phrases, np.sort(drawn), texts)

@@ -14,6 +14,7 @@ from semascope.measure import Verdict, verify_names
 from semascope.name import (
     Bank,
     Evidence,
+    PartFinder,
     Proposal,
     default_scorers,
     describing_columns,
@@ -78,12 +79,6 @@ class Material:
         self, dictionary: Dictionary, codes: Codes, drawn: list[Contrast]
     ) -> list[Evidence]:
         """Gather what *name* rows tell about every latent."""
-        parts = None
-        if self.text is not None and isinstance(self.relevance, ByEncoder):
-            # A few texts for each concept: enough to tell which words count.
-            passes = min(_MOST_PASSES, _PASSES_EACH * dictionary.n_components)
-            texts = self.items[self.text]
-            parts = text_parts(texts, self.relevance.embed, dictionary, most_passes=passes)
         left_out = [*self.leave_out, *([self.text] if self.text else [])]
         return gather_evidence(
             drawn,
@@ -92,8 +87,17 @@ class Material:
             codes=codes,
             rows=self.rows["name"],
             atoms=dictionary.atoms,
-            parts=parts,
+            parts=self.part_finder(dictionary, dictionary.n_components),
         )
+
+    def part_finder(self, dictionary: Dictionary, asked: int) -> PartFinder | None:
+        """Return what finds the words that fire so many latents; None without an encoder."""
+        if self.text is None or not isinstance(self.relevance, ByEncoder):
+            return None
+        # A few texts for each concept: enough to tell which words count.
+        passes = min(_MOST_PASSES, _PASSES_EACH * asked)
+        texts = self.items[self.text]
+        return text_parts(texts, self.relevance.embed, dictionary, most_passes=passes)
 
 
 def name_and_verify(
@@ -125,7 +129,8 @@ def name_and_verify(
     relevance, seed = material.relevance, material.seed
     scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
     if relevance is not None and len(material.rows["name"]):
-        scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed)
+        texts = None if material.text is None else material.items[material.text]
+        scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed, texts)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
         proposals = name_concepts(
             drawn,

@@ -15,6 +15,8 @@ from semascope.lexicon import ByEncoder, Contrast, Lexicon
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
 from semascope.measure import decide, verify_names
 from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
+from semascope.name.cases import NOTHING
+from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.assemble import with_names
 from semascope.pipeline.metrics import count_names
 from semascope.pipeline.naming import Material
@@ -71,6 +73,7 @@ class Renaming:
             self.cases,
             endpoint,
             relevance=relevance,
+            scorers=AnyName.of(self.lexicon, relevance, self.material.rows["name"]).by_kind,
             prompts=prompts,
             cache=cache,
             budget=budget,
@@ -155,13 +158,18 @@ def prepare_renaming(
     texts = lexicon.items[lexicon.text]
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")
-    phrases = [
-        name if kind == "phrase" else None
-        for name, kind in zip(lexicon.base["name"], lexicon.base["name_kind"], strict=True)
-    ]
-    cases = cases_of(drawn, texts, values=lexicon.base["evidence"].to_list(), current=phrases)
-    if wanted is not None:
-        cases = [c if j in wanted else Case(status="left") for j, c in enumerate(cases)]
+    base = lexicon.base
+    asked = range(len(drawn)) if wanted is None else wanted
+    cases = cases_of(
+        [c if j in asked else NOTHING for j, c in enumerate(drawn)],
+        texts,
+        values=base["evidence"].to_list(),
+        current=base["name"].to_list(),
+        # The bank that scored terms is not kept; their words are.
+        kinds=["phrase" if kind == "term" else kind for kind in base["name_kind"]],
+        parts=material.part_finder(lexicon.dictionary, len(asked)),
+    )
+    cases = [c if j in asked else Case(status="left") for j, c in enumerate(cases)]
     return Renaming(lexicon, material, drawn, cases)
 
 

@@ -16,10 +16,10 @@ import pytest
 from tests.unit.llm.conftest import Reply, fenced, naive
 
 from semascope.core import InputError
-from semascope.lexicon import ByWords, Contrast
+from semascope.lexicon import ByRule, ByWords, Contrast
 from semascope.llm import ByDetection, Endpoint, Report
 from semascope.measure import Sample, detection
-from semascope.name import Case, ask_names, cases_of, naming_requests
+from semascope.name import Case, Part, ask_names, cases_of, naming_requests
 
 TOPICS = ("train", "tea", "dog", "invoice")
 FILLER = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ala", "elo", "iru", "onu", "uri")]
@@ -142,6 +142,43 @@ def test_a_current_name_has_to_be_beaten(server):
     cases = cases_of(drawn, texts, current=["train", None, None, None])
     proposals, _ = ask_names(cases, at(server), relevance=ByWords(texts))
     assert [p.name for p in proposals] == ["train", None, None, None]
+
+
+@pytest.mark.parametrize(("column", "kept"), [("exact", True), ("rough", False)])
+def test_a_current_rule_has_to_be_beaten_too(server, column, kept):
+    texts, topic = corpus()
+    random = np.random.default_rng(0)
+    rough = np.where(random.random(len(topic)) < 0.4, 3, topic)
+    items = pl.DataFrame({"exact": topic, "rough": rough})
+    if kept:
+        # Half of the texts of each topic leave its word out: no phrase is as good as the rule.
+        lost = random.random(len(texts)) < 0.5
+        said = zip(texts, topic, lost, strict=True)
+        texts = pl.Series([t.replace(TOPICS[k], "gala") if out else t for t, k, out in said])
+    rules = [f"{column} = {t}" for t in range(4)]
+    cases = cases_of(split(topic)[0], texts, current=rules, kinds=["rule"] * 4)
+    proposals, _ = ask_names(
+        cases, at(server), relevance=ByWords(texts), scorers={"rule": ByRule(items)}
+    )
+    for proposal, rule, word in zip(proposals[:3], rules, TOPICS, strict=False):
+        assert (proposal.name, proposal.kind) == ((rule, "rule") if kept else (word, "phrase"))
+
+
+def test_parts_of_shown_texts_are_marked():
+    texts, topic = corpus()
+
+    def parts(drawn):
+        words = [[(r, texts[r].index(TOPICS[topic[r]])) for r in c.active.tolist()] for c in drawn]
+        return [
+            tuple(Part(r, TOPICS[j], 0.9, at, at + len(TOPICS[j])) for r, at in found)
+            for j, found in enumerate(words)
+        ]
+
+    for case, word in zip(cases_of(split(topic)[0], texts, parts=parts), TOPICS, strict=True):
+        marked = {t[a:b] for t, m in zip(case.active, case.marks, strict=True) for a, b in m}
+        assert marked == {word}
+        request = naming_requests([case])[0][0]
+        assert f"⟦{word}⟧" in request.user
 
 
 def test_the_model_itself_can_choose_by_detection(server):
