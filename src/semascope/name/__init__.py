@@ -25,7 +25,7 @@ from semascope.name.joins import with_joined_names
 from semascope.name.levels import by_bank
 from semascope.name.matching import ByBank
 from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts
-from semascope.name.parts import segments, text_parts
+from semascope.name.parts import firing_spans, segments, text_parts
 from semascope.name.phrases import PhraseBook, candidate_phrases, contrasted, phrase_book
 from semascope.name.sequences import find_patterns
 from semascope.name.sheets import Band, Sheet, contrast_sheet, exemplars
@@ -75,6 +75,7 @@ __all__ = [
     "exemplars",
     "find_patterns",
     "find_rules",
+    "firing_spans",
     "gather_evidence",
     "group_concepts",
     "merged",
