@@ -31,6 +31,8 @@ def learn(
     cache: Any = None,
     checkpoint_every: float = 30.0,
     bank: Any = None,
+    events: str | None = None,
+    events_separator: str = ">",
     progress: bool = True,
 ) -> Lexicon:
     """Learn a lexicon: a dictionary of named and verified concepts.
@@ -82,6 +84,11 @@ def learn(
     bank : path or Bank, optional
         A vocabulary from which names are taken, beside the words of the texts: a glossary, a
         taxonomy or a WordNet table; see `semascope.name.read_bank`. Needs an encoder.
+    events : str, optional
+        Column of events that happened to each item, in their order: lists, or strings such as
+        ``visit > mail > buy``. Orders of events become names ("visit then buy"), if they hold.
+    events_separator : str, default ">"
+        What stands between the events of a string.
     progress : bool, default True
         Show progress bars.
 
@@ -128,6 +135,8 @@ def learn(
             cache=cache,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            events=events,
+            events_separator=events_separator,
             progress=progress,
         )
     )

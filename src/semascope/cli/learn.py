@@ -64,6 +64,10 @@ def learn(
         Path | None,
         typer.Option(help="Vocabulary for names: a glossary, a taxonomy or a WordNet table."),
     ] = None,
+    events: Annotated[
+        str | None, typer.Option(help="Column of events in their order, such as 'visit > buy'.")
+    ] = None,
+    events_separator: Annotated[str, typer.Option(help="What stands between events.")] = ">",
     cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -101,6 +105,8 @@ def learn(
             cache=None if cache else False,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            events=events,
+            events_separator=events_separator,
             progress=not quiet,
         )
     except KeyboardInterrupt:

@@ -86,7 +86,7 @@ def verdict_text(verdict: str | None) -> Text:
 
 
 def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
-    """Return items as short lines: their text, or their id and first columns.
+    """Return items as short lines: their text, their events, or their id and first columns.
 
     Examples
     --------
@@ -98,6 +98,9 @@ def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
     for row in rows:
         if lexicon.text is not None:
             line = lexicon.items[lexicon.text][row] or "(no text)"
+        elif lexicon.events is not None:
+            happened = lexicon.items[lexicon.events][row]
+            line = " → ".join(happened) if happened is not None and len(happened) else "(no events)"
         else:
             values = lexicon.items.row(row, named=True)
             line = ", ".join(f"{k}={v}" for k, v in list(values.items())[:4])

@@ -133,6 +133,12 @@ class Lexicon:
         return None if column is None else str(column)
 
     @property
+    def events(self) -> str | None:
+        """Name of the column of lists of events, if there is one."""
+        column = self.info.get("events")
+        return None if column is None else str(column)
+
+    @property
     def atoms(self) -> npt.NDArray[np.float32]:
         """What decoding adds up, shape (concepts, d).
 

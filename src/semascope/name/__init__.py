@@ -5,6 +5,7 @@ from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.bank_files import read_bank
 from semascope.name.by_columns import by_rules, by_values
+from semascope.name.by_events import by_patterns
 from semascope.name.candidates import STATED, Candidate, Namer, merged
 from semascope.name.combine import combine_names
 from semascope.name.conditions import Conditions, conditions
@@ -61,6 +62,7 @@ __all__ = [
     "by_contrast",
     "by_encoder",
     "by_parts",
+    "by_patterns",
     "by_rules",
     "by_values",
     "candidate_phrases",

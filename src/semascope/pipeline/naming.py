@@ -50,6 +50,8 @@ class Material:
         Choice of contrasting rows, nulls and intervals.
     bank : Bank or None
         A vocabulary from which names are taken, beside the words of the texts.
+    events : str or None
+        Column of lists of events, whose order may become names.
 
     Examples
     --------
@@ -69,6 +71,19 @@ class Material:
     leave_out: list[str] = field(default_factory=list)
     seed: int = 0
     bank: Bank | None = None
+    events: str | None = None
+
+    @property
+    def hidden(self) -> list[str]:
+        """Columns that do not describe rows: ids, texts, events."""
+        own = [column for column in (self.text, self.events) if column is not None]
+        return [*self.leave_out, *own]
+
+    def scorers(self) -> dict[str, Relevance]:
+        """Choose a scorer for each kind of name; see `default_scorers`."""
+        return default_scorers(
+            self.items, self.text, self.relevance, bank=self.bank, events=self.events
+        )
 
     def contrasts(self, dictionary: Dictionary, codes: Codes, split: str) -> list[Contrast]:
         """Draw active and inactive rows of one split for every latent."""
@@ -84,11 +99,10 @@ class Material:
             passes = min(_MOST_PASSES, _PASSES_EACH * dictionary.n_components)
             texts = self.items[self.text]
             parts = text_parts(texts, self.relevance.embed, dictionary, most_passes=passes)
-        left_out = [*self.leave_out, *([self.text] if self.text else [])]
         return gather_evidence(
             drawn,
             items=self.items,
-            columns=describing_columns(self.items, left_out),
+            columns=describing_columns(self.items, self.hidden),
             codes=codes,
             rows=self.rows["name"],
             atoms=dictionary.atoms,
@@ -123,7 +137,7 @@ def name_and_verify(
         One of each for every latent.
     """
     relevance, seed = material.relevance, material.seed
-    scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
+    scorers = material.scorers()
     if relevance is not None and len(material.rows["name"]):
         scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed)
     with progress("name", len(drawn), "concepts", show=show_progress) as bar:
@@ -139,6 +153,7 @@ def name_and_verify(
             evidence=material.evidence(dictionary, codes, drawn),
             scorers=scorers,
             bank=material.bank,
+            events=material.events,
         )
     tested = material.contrasts(dictionary, codes, "verify")
     with progress("measure", len(drawn), "names", show=show_progress) as bar:

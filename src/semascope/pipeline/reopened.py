@@ -68,7 +68,16 @@ def reopen(
         if encoded:
             relevance = ByEncoder(lexicon.vectors_of, source)
     leave_out = [str(lexicon.info.get("id", "id"))]
-    return Material(source, lexicon.items, rows, lexicon.text, relevance, leave_out, seed)
+    return Material(
+        source,
+        lexicon.items,
+        rows,
+        lexicon.text,
+        relevance,
+        leave_out,
+        seed,
+        events=lexicon.events,
+    )
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from semascope.core import (
     ArtifactError,
     InputError,
     did_you_mean,
+    listed,
     require_writable,
     split_of,
 )
 from semascope.discover import Refine, check_refine, check_sizes, default_sizes
+from semascope.lexicon import as_events
 from semascope.name import Bank, read_bank
 from semascope.pipeline.kept import run_folder
 from semascope.vectors import VectorSource, as_source, blocks, items_from
@@ -57,6 +59,8 @@ class Request:
     progress: bool = True
     checkpoint_every: float = 30.0
     bank: Any = None
+    events: str | None = None
+    events_separator: str = ">"
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Inputs:
         Vectors of zeros, which have no direction; they are kept, and counted.
     bank : Bank or None
         The vocabulary that was asked for.
+    events : str or None
+        Column of lists of events.
 
     Examples
     --------
@@ -100,6 +106,7 @@ class Inputs:
     fingerprint: str
     zero_rows: int = 0
     bank: Bank | None = None
+    events: str | None = None
 
 
 def read_inputs(request: Request) -> Inputs:
@@ -131,6 +138,8 @@ def read_inputs(request: Request) -> Inputs:
             need_text=source is None,
         )
         items, id, text, skipped = table.frame, table.id, table.text, table.skipped
+    if request.events is not None:
+        items = _with_events(request, items, id, text)
     if source is not None and len(items) != source.shape[0]:
         raise InputError(
             f"{source.shape[0]} vectors do not fit {len(items)} items: there must be one vector "
@@ -150,7 +159,7 @@ def read_inputs(request: Request) -> Inputs:
         )
     if bank is not None and not isinstance(bank, Bank):
         bank = read_bank(bank)
-    return Inputs(items, id, text, source, splits, skipped, digest, zero_rows, bank)
+    return Inputs(items, id, text, source, splits, skipped, digest, zero_rows, bank, request.events)
 
 
 def check_output(request: Request) -> None:
@@ -198,6 +207,17 @@ def _check_options(request: Request) -> None:
         raise InputError(f"the seed must be a whole number from 0 to 2**63 - 1, got {request.seed}")
     if request.previous is not None and not (request.previous / "lexicon.json").is_file():
         raise ArtifactError(f"no lexicon at {request.previous} to take concept ids from")
+
+
+def _with_events(request: Request, items: pl.DataFrame, id: str, text: str | None) -> pl.DataFrame:
+    column = str(request.events)
+    own = [name for name in items.columns if name not in (id, text)]
+    if column not in own:
+        raise InputError(
+            f"--events asks for column '{column}', which is not among the columns that could hold "
+            f"them{did_you_mean(column, own)}; columns: {listed(own) or 'none'}"
+        )
+    return items.with_columns(as_events(items[column], request.events_separator).alias(column))
 
 
 def _check_enough(request: Request, splits: np.ndarray, d: int | None) -> None:

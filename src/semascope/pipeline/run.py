@@ -126,6 +126,7 @@ class _Run:
             leave_out=[self.inputs.id],
             seed=self.request.seed,
             bank=self.inputs.bank,
+            events=self.inputs.events,
         )
         table = self._named(dictionary, codes, material)
         families = self._families(dictionary, codes, table, material)
@@ -153,6 +154,7 @@ class _Run:
             "rows": len(self.inputs.items),
             "previous": None if r.previous is None else r.previous.name,
             "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
+            "events": self.inputs.events,
         }
         path = self.folder / "run.json"
         if path.exists():
@@ -345,6 +347,7 @@ class _Run:
             "data_fingerprint": self.inputs.fingerprint,
             "matching": self._record("matching"),
             "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
+            "events": self.inputs.events,
             "metrics": metrics,
             "versions": versions(),
         }
