@@ -33,6 +33,7 @@ def learn(
     bank: Any = None,
     events: str | None = None,
     events_separator: str = ">",
+    images: str | None = None,
     progress: bool = True,
 ) -> Lexicon:
     """Learn a lexicon: a dictionary of named and verified concepts.
@@ -89,6 +90,9 @@ def learn(
         ``visit > mail > buy``. Orders of events become names ("visit then buy"), if they hold.
     events_separator : str, default ">"
         What stands between the events of a string.
+    images : str, optional
+        Column of paths to the image of each item, from the folder of `data` or, if that is no file,
+        from the current one. Images are not looked at, but kept for `pipeline.write_sheets`.
     progress : bool, default True
         Show progress bars.
 
@@ -137,6 +141,7 @@ def learn(
             bank=bank,
             events=events,
             events_separator=events_separator,
+            images=images,
             progress=progress,
         )
     )

@@ -68,6 +68,9 @@ def learn(
         str | None, typer.Option(help="Column of events in their order, such as 'visit > buy'.")
     ] = None,
     events_separator: Annotated[str, typer.Option(help="What stands between events.")] = ">",
+    images: Annotated[
+        str | None, typer.Option(help="Column of paths to images, from the folder of FILE.")
+    ] = None,
     cache: Annotated[bool, typer.Option(help="Keep embedded texts for later runs.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -107,6 +110,7 @@ def learn(
             bank=bank,
             events=events,
             events_separator=events_separator,
+            images=images,
             progress=not quiet,
         )
     except KeyboardInterrupt:

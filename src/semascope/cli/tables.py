@@ -67,10 +67,19 @@ def trust_text(row: dict[str, Any]) -> Text:
     """
     if row["trust"] is None:
         return Text("–", style="dim")
-    return Text(
-        f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]",
-        style=_STYLES.get(row["verdict"], ""),
-    )
+    return Text(interval_text(row), style=_STYLES.get(row["verdict"], ""))
+
+
+def interval_text(row: dict[str, Any]) -> str:
+    """Write trust with its interval.
+
+    Examples
+    --------
+    >>> from semascope.cli.tables import interval_text
+    >>> interval_text({"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94})
+    '0.90 [0.85, 0.94]'
+    """
+    return f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]"
 
 
 def verdict_text(verdict: str | None) -> Text:

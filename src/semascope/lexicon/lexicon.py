@@ -139,6 +139,12 @@ class Lexicon:
         return None if column is None else str(column)
 
     @property
+    def images(self) -> str | None:
+        """Name of the column of paths to images, if there is one."""
+        found = self.info.get("images")
+        return None if found is None else str(found["column"])
+
+    @property
     def atoms(self) -> npt.NDArray[np.float32]:
         """What decoding adds up, shape (concepts, d).
 

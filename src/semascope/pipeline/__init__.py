@@ -1,13 +1,16 @@
 """The stages behind `semascope.learn`, each resumable; what is done to a lexicon that stands."""
 
+from semascope.pipeline.broken_down import BrokenDown, trust_by
 from semascope.pipeline.edits import measure_edits, name_edits
 from semascope.pipeline.renaming import Renaming, prepare_renaming
 from semascope.pipeline.request import Request
 from semascope.pipeline.run import run
+from semascope.pipeline.sheets import write_sheets
 from semascope.pipeline.verifying import SCORERS, Verified, Verifying, prepare_verifying, verify
 
 __all__ = [
     "SCORERS",
+    "BrokenDown",
     "Renaming",
     "Request",
     "Verified",
@@ -17,5 +20,7 @@ __all__ = [
     "prepare_renaming",
     "prepare_verifying",
     "run",
+    "trust_by",
     "verify",
+    "write_sheets",
 ]

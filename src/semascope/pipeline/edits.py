@@ -161,7 +161,7 @@ def name_edits(
         lexicon.items,
         text=lexicon.text,
         relevance=_relevance(lexicon, source),
-        leave_out=[lexicon.info["id"]],
+        leave_out=[lexicon.info["id"], *([lexicon.images] if lexicon.images else [])],
         events=lexicon.events,
     )
     table, names, edits = lexicon.concepts, {}, []

@@ -68,6 +68,7 @@ def reopen(
         if encoded:
             relevance = ByEncoder(lexicon.vectors_of, source)
     leave_out = [str(lexicon.info.get("id", "id"))]
+    leave_out += [] if lexicon.images is None else [lexicon.images]
     return Material(
         source,
         lexicon.items,

@@ -83,6 +83,7 @@ def open_names(
     concepts: Sequence[str] | None = None,
     *,
     vectors: Any = None,
+    most: int = 100,
     show_progress: bool = False,
 ) -> TestedNames:
     """Draw the *verify* rows of all concepts, and find out what can score their names.
@@ -95,6 +96,8 @@ def open_names(
         Ids or names of those to score; by default all that have a name.
     vectors : anything that holds a matrix, optional
         The vectors that it was learned from.
+    most : int, default 100
+        Active rows of each concept, and as many inactive ones.
     show_progress : bool
         Show a bar while texts are embedded.
 
@@ -130,7 +133,8 @@ def open_names(
             names[j] = kinds[j] = None
             if j in picked:
                 left_out[str(table["id"][j])] = _SOURCELESS
-    drawn = lexicon_contrasts(lexicon, material.source, np.flatnonzero(alive).tolist(), "verify")
+    here = np.flatnonzero(alive).tolist()
+    drawn = lexicon_contrasts(lexicon, material.source, here, "verify", most=most)
     return TestedNames(
         lexicon,
         material,
