@@ -72,6 +72,9 @@ class Material:
     seed: int = 0
     bank: Bank | None = None
     events: str | None = None
+    _drawn: dict[str, tuple[Dictionary, Codes, list[Contrast]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def hidden(self) -> list[str]:
@@ -86,8 +89,15 @@ class Material:
         )
 
     def contrasts(self, dictionary: Dictionary, codes: Codes, split: str) -> list[Contrast]:
-        """Draw active and inactive rows of one split for every latent."""
-        return contrasts(dictionary, codes, self.source, self.rows[split], seed=self.seed)
+        """Draw active and inactive rows of one split for every latent.
+
+        What was drawn last of a split is kept: concepts and their families are tested on the same.
+        """
+        kept = self._drawn.get(split)
+        if kept is None or kept[0] is not dictionary or kept[1] is not codes:
+            found = contrasts(dictionary, codes, self.source, self.rows[split], seed=self.seed)
+            kept = self._drawn[split] = (dictionary, codes, found)
+        return kept[2]
 
     def evidence(
         self, dictionary: Dictionary, codes: Codes, drawn: list[Contrast]

@@ -154,5 +154,5 @@ def _sheet(lexicon: Lexicon, j: int, drawn: Contrast, paths: pl.Series, folder: 
             f"{row['trust_null']:.2f}"
         )
     notes.append(f"{100 * (row['prevalence'] or 0):.1f} % of {len(lexicon.items):,} images")
-    title = f"{row['id']}  {row['name'] or '(unnamed)'}"
+    title = f"{row['id']} · {row['name'] or '(unnamed)'}"
     return contrast_sheet(paths, drawn, title=title, note=" · ".join(notes), folder=folder)
