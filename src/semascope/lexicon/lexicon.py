@@ -124,7 +124,9 @@ class Lexicon:
         not), ``differences`` (what a member has that the others have not), and the trust of the
         name. Empty in lexicons that were made before there were families.
         """
-        return edited_families(self.base_families, self.concepts, self.codes)
+        return edited_families(
+            self.base_families, self.concepts, self.codes, self.view.family_names
+        )
 
     @property
     def text(self) -> str | None:
