@@ -31,6 +31,9 @@ def learn(
     cache: Any = None,
     checkpoint_every: float = 30.0,
     bank: Any = None,
+    events: str | None = None,
+    events_separator: str = ">",
+    images: str | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> Lexicon:
@@ -83,6 +86,14 @@ def learn(
     bank : path or Bank, optional
         A vocabulary from which names are taken, beside the words of the texts: a glossary, a
         taxonomy or a WordNet table; see `semascope.name.read_bank`. Needs an encoder.
+    events : str, optional
+        Column of events that happened to each item, in their order: lists, or strings such as
+        ``visit > mail > buy``. Orders of events become names ("visit then buy"), if they hold.
+    events_separator : str, default ">"
+        What stands between the events of a string.
+    images : str, optional
+        Column of paths to the image of each item, from the folder of `data` or, if that is no file,
+        from the current one. Images are not looked at, but kept for `pipeline.write_sheets`.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         Where the dictionary learns and encodes; "auto" is a GPU if there is one. Another device
         gives other last digits, and so other bytes.
@@ -132,6 +143,9 @@ def learn(
             cache=cache,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            events=events,
+            events_separator=events_separator,
+            images=images,
             device=device,
             progress=progress,
         )

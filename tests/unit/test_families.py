@@ -229,3 +229,26 @@ def test_sizes_are_checked(made: Lexicon) -> None:
     material = Material(as_source(np.eye(12)), made.items, {"name": np.arange(3)})
     with pytest.raises(InputError, match="sizes"):
         find_families(material, made.dictionary, made.codes, made.base, sizes=(3, 9))
+
+
+def test_a_family_can_be_renamed_and_the_name_taken_back(made, tmp_path: Path) -> None:
+    made.save(tmp_path / "a.lexicon")
+    lexicon = load(tmp_path / "a.lexicon")
+    before = lexicon.families
+    id = before["id"][0]
+    lexicon.edit("rename", id, "what I call them")
+    reopened = load(tmp_path / "a.lexicon")
+    row = reopened.families.filter(id=id).row(0, named=True)
+    assert (row["name"], row["trust"], row["verdict"]) == ("what I call them", None, None)
+    assert reopened.families.drop("name", "^trust.*$", "p", "q", "verdict").equals(
+        before.drop("name", "^trust.*$", "p", "q", "verdict")
+    )
+    assert reopened.concepts.equals(made.concepts)
+    reopened.undo()
+    assert load(tmp_path / "a.lexicon").families.equals(before)
+    reopened.redo()
+    assert reopened.families["name"][0] == "what I call them"
+    with pytest.raises(InputError, match="empty name"):
+        reopened.edit("rename", id, " ")
+    with pytest.raises(InputError, match="no concept 'f99'"):
+        reopened.edit("rename", "f99", "x")

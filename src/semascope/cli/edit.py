@@ -11,6 +11,7 @@ import typer
 from semascope.cli.main import app
 from semascope.core import InputError, did_you_mean
 from semascope.lexicon import Lexicon, apply_patch, load
+from semascope.lexicon.editing import is_family
 from semascope.lexicon.ledger import MAKING, ON_ONE
 
 _ACTIONS = (*ON_ONE, *MAKING, "name", "verify")
@@ -27,7 +28,7 @@ _USE = {
     epilog="Actions: rename C NAME, describe C TEXT, comment C TEXT, tag C TAG, untag C TAG, "
     "weight C NUMBER, mute C, unmute C, pin C, unpin C, "
     + "; ".join(_USE.values())
-    + ". C is a concept's id or name. Undo with: semascope undo LEXICON."
+    + ". C is a concept's id or name; rename takes a family's id too. Undo: semascope undo LEXICON."
 )
 def edit(
     lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
@@ -129,6 +130,12 @@ def _check(action: str | None, words: list[str], options: dict[str, Any]) -> Non
 
 
 def _change(opened: Lexicon, action: str, words: list[str], author: str | None) -> None:
+    if action == "rename" and is_family(opened, words[0]):
+        before = dict(opened.families.select("id", "name").iter_rows())[words[0]]
+        opened.edit(action, *words, author=author)
+        old = "a family without a name" if before is None else f"the family '{before}'"
+        typer.echo(f"{words[0]}: {old} is now '{words[1]}'; its trust is not known")
+        return
     latent = opened.row_of(words[0])
     id, before = opened.concepts["id"][latent], opened.label(latent)
     opened.edit(action, id, *words[1:], author=author)

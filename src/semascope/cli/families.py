@@ -90,6 +90,10 @@ def _branch(
 
 
 def _title(family: dict[str, Any]) -> Text:
+    return Text(f"{family['id']:<4} ", style="dim").append_text(_named(family))
+
+
+def _named(family: dict[str, Any]) -> Text:
     count = f"{len(family['members'])} concepts, {100 * family['prevalence']:.1f} % of rows"
     if family["name"] is None:
         line = Text("(no shared name)", style="dim italic")

@@ -64,6 +64,13 @@ def learn(
         Path | None,
         typer.Option(help="Vocabulary for names: a glossary, a taxonomy or a WordNet table."),
     ] = None,
+    events: Annotated[
+        str | None, typer.Option(help="Column of events in their order, such as 'visit > buy'.")
+    ] = None,
+    events_separator: Annotated[str, typer.Option(help="What stands between events.")] = ">",
+    images: Annotated[
+        str | None, typer.Option(help="Column of paths to images, from the folder of FILE.")
+    ] = None,
     device: Annotated[
         str, typer.Option(help="Where to learn and encode: cpu, cuda, or auto for a GPU if any.")
     ] = "cpu",
@@ -104,6 +111,9 @@ def learn(
             cache=None if cache else False,
             checkpoint_every=checkpoint_every,
             bank=bank,
+            events=events,
+            events_separator=events_separator,
+            images=images,
             device=device,
             progress=not quiet,
         )

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from semascope.cli.asking import (
+    Concepts,
+    Concurrency,
+    DryRun,
+    LlmModel,
+    LlmUrl,
+    MostMoney,
+    MostTokens,
+    PriceIn,
+    PriceOut,
+    Prompts,
+    Vectors,
+    announce,
+    answers_are_kept,
+    listed,
+)
 from semascope.cli.main import app
 from semascope.core import InputError
 from semascope.lexicon import Lexicon, load
@@ -19,31 +34,17 @@ def name(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; by default NAME-named.lexicon.")
     ] = None,
-    llm_url: Annotated[
-        str | None, typer.Option(help="Base URL of an OpenAI-compatible server.")
-    ] = None,
-    llm_model: Annotated[str | None, typer.Option(help="Its name for the model.")] = None,
-    price_in: Annotated[
-        float | None, typer.Option(help="Price of a million tokens read.", min=0)
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option(help="Price of a million tokens written.", min=0)
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option(help="Most money to spend, in the currency of the prices.")
-    ] = None,
-    budget_tokens: Annotated[int | None, typer.Option(help="Most tokens to use.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would cost, and ask nothing.")
-    ] = False,
-    concepts: Annotated[
-        str | None, typer.Option(help="Only these: ids or names, with commas between.")
-    ] = None,
-    prompts: Annotated[Path | None, typer.Option(help="Folder of your own prompts.")] = None,
-    vectors: Annotated[
-        Path | None, typer.Option(help="Vectors that it was learned from, if it has no encoder.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 8,
+    llm_url: LlmUrl = None,
+    llm_model: LlmModel = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    budget: MostMoney = None,
+    budget_tokens: MostTokens = None,
+    dry_run: DryRun = False,
+    concepts: Concepts = None,
+    prompts: Prompts = None,
+    vectors: Vectors = None,
+    concurrency: Concurrency = 8,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
@@ -59,19 +60,13 @@ def name(
         raise InputError(f"{out} exists; choose another --out, or replace it with --overwrite")
     cap = Budget(budget, budget_tokens)
     opened = load(lexicon)
-    wanted = None if concepts is None else [c.strip() for c in concepts.split(",") if c.strip()]
+    wanted = None if concepts is None else listed(concepts)
     ready = prepare_renaming(opened, vectors=vectors, concepts=wanted, show_progress=not quiet)
-    coming = ready.forecast(here, prompts=prompts)
-    typer.echo(f"{here.model} at {here.url}: {coming}", err=not dry_run)
-    cap.check(here, coming)
+    announce(here, ready.forecast(here, prompts=prompts), cap, dry_run=dry_run)
     if dry_run:
         return
-    try:
+    with answers_are_kept():
         named, report = ready.run(here, prompts=prompts, budget=cap, show_progress=not quiet)
-    except KeyboardInterrupt:
-        print("interrupted; what was answered is kept: go on with the same command",
-              file=sys.stderr)  # fmt: skip
-        raise typer.Exit(130) from None
     named.save(out, overwrite=overwrite)
     typer.echo(str(report), err=True)
     if not quiet:

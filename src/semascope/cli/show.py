@@ -79,8 +79,23 @@ def show(
     families: Annotated[
         bool, typer.Option("--families", help="Concepts that belong together, as a tree.")
     ] = False,
+    sheets: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write a picture into for each concept, or for --concept."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="For --sheets: folder of the images, if they were moved.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Trust within each value of a column of the items; by 'activation' within "
+            "quarters of the activation."
+        ),
+    ] = None,
     vectors: Annotated[
-        Path | None, typer.Option(help="For --contradictions: vectors, if there is no encoder.")
+        Path | None,
+        typer.Option(help="For --contradictions and --by: vectors, if there is no encoder."),
     ] = None,
 ) -> None:
     """Show the concepts of a lexicon, or one of them in full."""
@@ -94,6 +109,16 @@ def show(
         return
     if contradictions:
         _contradictions(opened, concept, vectors, format)
+        return
+    if sheets is not None:
+        from semascope.pipeline import write_sheets
+
+        one = None if concept is None else [concept]
+        drawn = write_sheets(opened, sheets, concepts=one, images=images)
+        typer.echo(f"{len(drawn)} sheets in {sheets}")
+        return
+    if by is not None:
+        _by(opened, by, concept, vectors, format, most)
         return
     if concept is not None:
         details = concept_details(opened, opened.row_of(concept))
@@ -156,6 +181,25 @@ def _contradictions(
         typer.echo(json.dumps(as_data(found), indent=2, ensure_ascii=False))
     else:
         print_contradictions(found)
+
+
+def _by(
+    lexicon: Lexicon, by: str, concept: str | None, vectors: Path | None, format: Format, most: int
+) -> None:
+    from semascope.cli.by import print_by
+    from semascope.pipeline import trust_by
+
+    if format is Format.md:
+        raise InputError("trust by groups prints as table, json or csv")
+    column = None if by == "activation" and by not in lexicon.items.columns else by
+    concepts = None if concept is None else [concept]
+    found = trust_by(lexicon, column, concepts=concepts, vectors=vectors)
+    if format is Format.json:
+        typer.echo(json.dumps(found.scores.to_dicts(), indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        typer.echo(found.scores.write_csv(), nl=False)
+    else:
+        print_by(lexicon, found, by, most)
 
 
 def concept_details(lexicon: Lexicon, latent: int) -> dict[str, Any]:

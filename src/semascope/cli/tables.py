@@ -67,10 +67,19 @@ def trust_text(row: dict[str, Any]) -> Text:
     """
     if row["trust"] is None:
         return Text("–", style="dim")
-    return Text(
-        f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]",
-        style=_STYLES.get(row["verdict"], ""),
-    )
+    return Text(interval_text(row), style=_STYLES.get(row["verdict"], ""))
+
+
+def interval_text(row: dict[str, Any]) -> str:
+    """Write trust with its interval.
+
+    Examples
+    --------
+    >>> from semascope.cli.tables import interval_text
+    >>> interval_text({"trust": 0.9, "trust_low": 0.85, "trust_high": 0.94})
+    '0.90 [0.85, 0.94]'
+    """
+    return f"{row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}]"
 
 
 def verdict_text(verdict: str | None) -> Text:
@@ -86,7 +95,7 @@ def verdict_text(verdict: str | None) -> Text:
 
 
 def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
-    """Return items as short lines: their text, or their id and first columns.
+    """Return items as short lines: their text, their events, or their id and first columns.
 
     Examples
     --------
@@ -98,6 +107,9 @@ def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
     for row in rows:
         if lexicon.text is not None:
             line = lexicon.items[lexicon.text][row] or "(no text)"
+        elif lexicon.events is not None:
+            happened = lexicon.items[lexicon.events][row]
+            line = " → ".join(happened) if happened is not None and len(happened) else "(no events)"
         else:
             values = lexicon.items.row(row, named=True)
             line = ", ".join(f"{k}={v}" for k, v in list(values.items())[:4])

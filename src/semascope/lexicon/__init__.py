@@ -12,7 +12,13 @@ from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
 from semascope.lexicon.patch import Patched, apply_patch, export_edits, fingerprint
-from semascope.lexicon.patterns import ByPattern, Events, parse_pattern, write_pattern
+from semascope.lexicon.patterns import (
+    ByPattern,
+    Events,
+    as_events,
+    parse_pattern,
+    write_pattern,
+)
 from semascope.lexicon.relevance import ByEncoder, ByValue, ByWords, Relevance, unit, words
 from semascope.lexicon.rows import Contrast, Rows, contrasts, split_rows
 from semascope.lexicon.rules import Clause, Junction, Negation, Rule, clauses, parse_rule
@@ -50,6 +56,7 @@ __all__ = [
     "Rule",
     "add",
     "apply_patch",
+    "as_events",
     "check_edit",
     "check_rule",
     "clauses",

@@ -142,7 +142,7 @@ def _share(rule: Rule, items: pl.DataFrame) -> npt.NDArray[np.float64]:
 
 def _answers(clause: Clause, column: pl.Series) -> pl.Series:
     dtype = column.dtype
-    if dtype.is_float() and np.isnan(column.sum()):
+    if dtype.is_float() and np.isnan(float(column.sum())):
         column = column.fill_nan(None)
     if clause.operator == "is missing":
         return column.is_null()

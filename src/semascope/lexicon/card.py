@@ -17,6 +17,11 @@ _OPENING = (
     "least 0.7, and *weak* in between."
 )
 
+_EVENTS = (
+    "Names such as *a then b* say in which order events of the column `{column}` come in a row; "
+    "others may come between."
+)
+
 
 def card(
     name: str, info: dict[str, Any], concepts: pl.DataFrame, families: pl.DataFrame | None = None
@@ -51,6 +56,7 @@ def card(
         f"# {name}",
         "",
         _OPENING.format(m=len(concepts), n=info["n"], d=info["d"], named=len(named)),
+        *([_EVENTS.format(column=info["events"])] if info.get("events") else []),
         "",
         "| concept | name | trust | 95 % interval | chance | verdict | prevalence |",
         "|---|---|---:|---:|---:|---|---:|",

@@ -9,6 +9,7 @@ import numpy as np
 
 from semascope.core import InputError, did_you_mean, listed
 from semascope.lexicon.ledger import (
+    FAMILY,
     ON_ONE,
     TAKING_BACK,
     Edit,
@@ -160,6 +161,24 @@ def concept_of(lexicon: Lexicon, concept: str) -> str:
     return str(lexicon.concepts["id"][lexicon.row_of(concept)])
 
 
+def is_family(lexicon: Lexicon, id: str) -> bool:
+    """Return whether this is the id of a family, and no concept is called so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.lexicon.editing import is_family
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+    >>> is_family(lex, "c0"), is_family(lex, "nothing")
+    (False, False)
+    """
+    concepts = lexicon.concepts
+    called = id in concepts["id"] or bool((concepts["name"] == id).any())
+    return not called and id in lexicon.families["id"]
+
+
 def change(
     lexicon: Lexicon, action: str, concept: str = "", value: Any = "", *, author: str | None = None
 ) -> None:
@@ -189,7 +208,9 @@ def change(
         )
     if ON_ONE[action] is None and value != "":
         raise InputError(f"'{action}' takes no value, got {value!r}")
-    id = concept_of(lexicon, concept) if concept else ""
+    family = action == "rename" and is_family(lexicon, concept)
+    id = concept if family or not concept else concept_of(lexicon, concept)
+    action = FAMILY if family else action
     edit = Edit(action, id, value if isinstance(value, str) else repr(value))
     record(lexicon, lambda before: [edit], author=author)
 

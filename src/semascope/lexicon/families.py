@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,15 @@ FAMILIES: dict[str, pl.DataType | type[pl.DataType]] = {
     "verdict": pl.String,
 }
 
+_OF_THE_NAME = ("trust", "trust_low", "trust_high", "trust_null", "p", "q", "verdict")
 
-def edited_families(families: pl.DataFrame, concepts: pl.DataFrame, codes: Codes) -> pl.DataFrame:
+
+def edited_families(
+    families: pl.DataFrame,
+    concepts: pl.DataFrame,
+    codes: Codes,
+    renamed: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     """Let families follow merges, splits and names; add names of members and the share of rows.
 
     A merged concept belongs where most of what it was made from belongs, the parts of a split where
@@ -45,6 +53,8 @@ def edited_families(families: pl.DataFrame, concepts: pl.DataFrame, codes: Codes
         The table of concepts with edits applied.
     codes : Codes
         Codes of all rows with edits applied.
+    renamed : mapping of str to str, optional
+        Names that people gave, by id of the family. What was measured was measured of the old name.
 
     Returns
     -------
@@ -84,6 +94,9 @@ def edited_families(families: pl.DataFrame, concepts: pl.DataFrame, codes: Codes
             d for d in row["differences"] or [] if d["concept"] in members
             and not set(words(d["name"])) <= set(words(names[place[d["concept"]]] or ""))
         ]  # fmt: skip
+        called = (renamed or {}).get(row["id"])
+        if called is not None and called != row["name"]:
+            row |= dict.fromkeys(_OF_THE_NAME) | {"name": called}
         kept[row["id"]] = row | {
             "members": members,
             "names": own,

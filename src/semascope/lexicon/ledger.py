@@ -32,7 +32,9 @@ ON_ONE = {
 }
 MAKING = ("merge", "split", "add")
 TAKING_BACK = ("undo", "redo")
-ACTIONS = (*ON_ONE, *MAKING, *TAKING_BACK, "measure")
+# What ``rename`` of a family is called in the ledger: its ids are not those of concepts.
+FAMILY = "rename-family"
+ACTIONS = (*ON_ONE, *MAKING, *TAKING_BACK, FAMILY, "measure")
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,11 @@ def check_action(edit: Edit) -> None:
         raise InputError(
             f"no edit '{action}'; edits: {', '.join(ACTIONS)}{did_you_mean(action, ACTIONS)}"
         )
-    if not concept and (action in ON_ONE or action in ("split", "measure")):
+    if not concept and (action in ON_ONE or action in ("split", FAMILY, "measure")):
         raise InputError(f"'{action}' needs a concept")
     _check_text(value)
-    if action == "rename" and not value.strip():
-        raise InputError(f"concept {concept} cannot be renamed to an empty name")
+    if action in ("rename", FAMILY) and not value.strip():
+        raise InputError(f"{concept} cannot be renamed to an empty name")
     if action == "weight":
         try:
             fits = 0 <= float(value) < math.inf

@@ -126,13 +126,27 @@ class Lexicon:
         not), ``differences`` (what a member has that the others have not), and the trust of the
         name. Empty in lexicons that were made before there were families.
         """
-        return edited_families(self.base_families, self.concepts, self.codes)
+        return edited_families(
+            self.base_families, self.concepts, self.codes, self.view.family_names
+        )
 
     @property
     def text(self) -> str | None:
         """Name of the column of texts, if there is one."""
         column = self.info.get("text")
         return None if column is None else str(column)
+
+    @property
+    def events(self) -> str | None:
+        """Name of the column of lists of events, if there is one."""
+        column = self.info.get("events")
+        return None if column is None else str(column)
+
+    @property
+    def images(self) -> str | None:
+        """Name of the column of paths to images, if there is one."""
+        found = self.info.get("images")
+        return None if found is None else str(found["column"])
 
     @property
     def atoms(self) -> npt.NDArray[np.float32]:

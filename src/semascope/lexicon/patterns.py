@@ -98,6 +98,47 @@ class Events:
         return self.starts[:-1] - 1
 
 
+def as_events(column: pl.Series, separator: str = ">") -> pl.Series:
+    """Return a column of lists of events: strings are split, spaces around events taken off.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Lists of events, in their order, or strings such as ``visit > mail > buy``.
+    separator : str, default ">"
+        What stands between the events of a string.
+
+    Raises
+    ------
+    InputError
+        If the column holds neither, or no row more than one event: then nothing follows anything.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import as_events
+    >>> as_events(pl.Series(["visit > buy", None, ""])).to_list()
+    [['visit', 'buy'], None, []]
+    """
+    if not separator:
+        raise InputError("the separator of events is empty")
+    lists = column
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        parts = pl.element().str.strip_chars()
+        lists = column.cast(pl.String).str.split(separator).list.eval(
+            parts.filter(parts.str.len_chars() > 0)
+        )  # fmt: skip
+    events = Events.of(lists)
+    if not (np.diff(events.starts) > 1).any():
+        split = f" split at '{separator}'" if lists is not column else ""
+        raise InputError(
+            f"no row of column '{column.name}'{split} holds more than one event, so none "
+            "follows another; events are lists, or strings with a separator (--events-separator, "
+            "events_separator=)"
+        )
+    return lists.cast(pl.List(pl.String)).list.drop_nulls()
+
+
 @dataclass
 class ByPattern:
     """Whether the events of a row happened in the order that a name states, gaps allowed.
@@ -118,6 +159,11 @@ class ByPattern:
     """
 
     column: pl.Series
+
+    @cached_property
+    def known(self) -> set[str]:
+        """All events that there are."""
+        return set(Events.of(self.column).vocabulary)
 
     def __call__(self, names: Sequence[str], rows: Rows) -> Float32Array:
         """Return 0 or 1, shape (names, rows)."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed
 from semascope.lexicon.concepts import MEASURED
-from semascope.lexicon.ledger import Edit, check_action, standing
+from semascope.lexicon.ledger import FAMILY, Edit, check_action, standing
 from semascope.lexicon.linear import LinearRule
 from semascope.lexicon.overlay import Step
 from semascope.lexicon.packed import unpack
@@ -60,6 +60,8 @@ class Replayed:
         Ids of the made ones, in the order of their latents.
     steps : list of Step
         What makes their codes.
+    families : dict of str to str
+        Names that people gave to families, by their ids.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Replayed:
     concepts: dict[str, Concept] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    families: dict[str, str] = field(default_factory=dict)
 
     @property
     def factors(self) -> dict[int, float]:
@@ -142,6 +145,8 @@ class Follower:
         """Follow one edit, or raise `InputError`."""
         if edit.action == "measure":
             self.measure(edit)
+        elif edit.action == FAMILY:
+            self.out.families[edit.concept] = edit.value
         elif edit.action in ("merge", "split", "add"):
             self.make(number, edit)
         else:

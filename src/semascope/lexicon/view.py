@@ -60,6 +60,11 @@ class View:
     def _replayed(self) -> Any:
         return replay_edits(self.base, self.edits, self.dictionary.n_dimensions)
 
+    @property
+    def family_names(self) -> dict[str, str]:
+        """Names that people gave to families, by their ids."""
+        return dict(self._replayed.families)
+
     @cached_property
     def overlay(self) -> Overlay:
         """What the edits make of codes."""

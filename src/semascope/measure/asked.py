@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,47 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, Score, generator
-from semascope.llm import AnswerCache, Budget, Endpoint, Question, Report, Span, detect
-from semascope.measure.interval import ends, share_draws
-
-BANDS = 4
-MOST = 20
-SHUFFLED = 2
-_RESAMPLES = 1000
-_WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Items of one concept that its name is tested on: *verify* rows, never shown to a namer.
-
-    Parameters
-    ----------
-    active : sequence of str, or of bytes
-        Texts, or pictures, on which the concept is active, strongest first.
-    inactive : sequence of str, or of bytes
-        Near-misses first, then others.
-    activations : sequence of float
-        Of the active items; needed for simulation.
-    parts : sequence of sequences of (int, int)
-        Of each active text the parts that make it active; needed for fuzzing.
-
-    Examples
-    --------
-    >>> from semascope.measure import Sample
-    >>> Sample(["it came late"], ["lovely"], [2.0]).active
-    ['it came late']
-    """
-
-    active: Sequence[str] | Sequence[bytes]
-    inactive: Sequence[str] | Sequence[bytes] = ()
-    activations: Sequence[float] = ()
-    parts: Sequence[Sequence[Span]] = ()
-
-    def __post_init__(self) -> None:
-        for name, others in (("activations", self.activations), ("parts", self.parts)):
-            if len(others) not in {0, len(self.active)}:
-                raise InputError(f"{len(self.active)} active items have {len(others)} {name}")
+from semascope.llm import AnswerCache, Budget, Endpoint, Question, Report, Request, detect
+from semascope.llm import detection_requests as requests_of
+from semascope.measure.interval import RESAMPLES, ends, share_draws
+from semascope.measure.samples import (
+    MOST,
+    SHUFFLED,
+    Mixed,
+    Sample,
+    by_band,
+    marked_sample,
+    mixed_sample,
+    other_names,
+)
 
 
 def detection(
@@ -112,7 +82,7 @@ def detection(
     >>> detection([None], [Sample(["a", "b"], ["c", "d"])], small)[0]
     [None]
     """
-    sides = [_balanced_sample(s, most, seed, j) for j, s in enumerate(samples)]
+    sides = [mixed_sample(s, most, seed, j) for j, s in enumerate(samples)]
     return _judged(
         "detection", names, sides, endpoint, "detect", shuffled, batch, seed, prompts, cache,
         budget, show_progress,
@@ -152,119 +122,79 @@ def fuzzing(
     >>> fuzzing(["lateness"], [Sample(["late"], parts=[[(0, 4)]])], small)[0]
     [None]
     """
-    sides = [_marked_sample(s, most, seed, j) for j, s in enumerate(samples)]
+    sides = [marked_sample(s, most, seed, j) for j, s in enumerate(samples)]
     return _judged(
         "fuzzing", names, sides, endpoint, "fuzz", shuffled, batch, seed, prompts, cache, budget,
         show_progress,
     )  # fmt: skip
 
 
-def false_parts(text: str, parts: Sequence[Span], random: np.random.Generator) -> list[Span]:
-    """Draw as many words as `parts` has, outside of them; none if there are too few.
+def detection_requests(
+    names: Sequence[str | None],
+    samples: Sequence[Sample],
+    *,
+    most: int = MOST,
+    shuffled: int = SHUFFLED,
+    batch: int = 10,
+    seed: int = 0,
+    prompts: str | Path | None = None,
+) -> list[Request]:
+    """Write the requests of `detection`, whose parameters these are, for a forecast.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from semascope.measure import false_parts
-    >>> false_parts("late again", [(0, 4)], np.random.default_rng(0))
-    [(5, 10)]
+    >>> from semascope.measure import Sample, detection_requests
+    >>> len(detection_requests(["fees"], [Sample(["a", "b"], ["c", "d"])]))
+    1
     """
-    spans = [(m.start(), m.end()) for m in _WORD.finditer(text)]
-    inside = [s for s in spans if any(s[0] < b and a < s[1] for a, b in parts)]
-    free = [s for s in spans if s not in inside]
-    wanted = max(1, len(inside))
-    if len(free) < wanted:
-        return []
-    # One run of words, as parts mostly are; where it meets the right part it goes on behind it.
-    first = int(random.integers(0, len(free) - wanted + 1))
-    return free[first : first + wanted]
+    sides = [mixed_sample(s, most, seed, j) for j, s in enumerate(samples)]
+    questions, _ = _questions("detection", names, sides, shuffled, seed)
+    return requests_of(questions, prompt="detect", batch=batch, prompts=prompts)[0]
 
 
-@dataclass(frozen=True)
-class Mixed:
-    """Items in the order in which they are shown, with what is true of each.
+def fuzzing_requests(
+    names: Sequence[str | None],
+    samples: Sequence[Sample],
+    *,
+    most: int = MOST,
+    shuffled: int = SHUFFLED,
+    batch: int = 10,
+    seed: int = 0,
+    prompts: str | Path | None = None,
+) -> list[Request]:
+    """Write the requests of `fuzzing`, whose parameters these are, for a forecast.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from semascope.measure.asked import Mixed
-    >>> Mixed(["a", "b"], np.array([True, False]), np.array([0, -1])).items
-    ['a', 'b']
+    >>> from semascope.measure import Sample, fuzzing_requests
+    >>> len(fuzzing_requests(["late"], [Sample(["a late train"] * 4, parts=[[(2, 6)]] * 4)]))
+    1
     """
-
-    items: list[str] | list[bytes]
-    truth: npt.NDArray[np.bool_]
-    band: npt.NDArray[np.int64]
-    marks: list[Sequence[Span]] | None = None
+    sides = [marked_sample(s, most, seed, j) for j, s in enumerate(samples)]
+    questions, _ = _questions("fuzzing", names, sides, shuffled, seed)
+    return requests_of(questions, prompt="fuzz", batch=batch, prompts=prompts)[0]
 
 
-def spread(n: int, most: int) -> npt.NDArray[np.int64]:
-    """Return at most `most` of `n` ranks, evenly spaced.
-
-    Examples
-    --------
-    >>> from semascope.measure.asked import spread
-    >>> spread(100, 3)
-    array([ 0, 50, 99])
-    """
-    return np.unique(np.linspace(0, max(0, n - 1), min(n, most)).round().astype(np.int64))
-
-
-def other_names(
-    names: Sequence[str | None], j: int, most: int, seed: int, purpose: str
-) -> list[str]:
-    """Draw names of other concepts, for a null.
-
-    Examples
-    --------
-    >>> from semascope.measure.asked import other_names
-    >>> other_names(["fees", None, "trains"], 0, 2, seed=0, purpose="detection")
-    ['trains']
-    """
-    pool = sorted({n for i, n in enumerate(names) if n is not None and i != j and n != names[j]})
-    if not pool or most < 1:
-        return []
-    random = generator(seed, f"shuffled names, {purpose}", j)
-    return [pool[i] for i in random.choice(len(pool), min(most, len(pool)), replace=False)]
-
-
-def by_band(band: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """Count active items in each band of activation; -1 stands for inactive ones.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semascope.measure.asked import by_band
-    >>> by_band(np.array([0, 0, 3, -1]))
-    (2, 0, 0, 1)
-    """
-    return tuple(np.bincount(band[band >= 0], minlength=BANDS).tolist())
-
-
-def bootstrap(
-    value: Callable[[npt.NDArray[np.int64]], float],
-    groups: Sequence[npt.NDArray[np.int64]],
+def _questions(
+    metric: str,
+    names: Sequence[str | None],
+    sides: Sequence[Mixed | None],
+    shuffled: int,
     seed: int,
-    purpose: str,
-    resamples: int = _RESAMPLES,
-) -> tuple[float, float]:
-    """Return a 95 % percentile interval, each group resampled on its own.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semascope.measure.asked import bootstrap
-    >>> x = np.array([1.0, 1.0, 1.0])
-    >>> bootstrap(lambda rows: float(x[rows].mean()), [np.arange(3)], seed=0, purpose="mean")
-    (1.0, 1.0)
-    """
-    random = generator(seed, "bootstrap", purpose)
-    draws = [
-        value(np.concatenate([g[random.integers(0, len(g), len(g))] for g in groups]))
-        for _ in range(resamples)
-    ]
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+) -> tuple[list[Question], list[tuple[int, int]]]:
+    """Return what is asked, and for each concept which of it: its own name first, then others."""
+    if len(names) != len(sides):
+        raise InputError(f"{len(names)} names have {len(sides)} samples")
+    questions: list[Question] = []
+    asked_of: list[tuple[int, int]] = []
+    for j, (name, mixed) in enumerate(zip(names, sides, strict=True)):
+        if name is None or mixed is None:
+            asked_of.append((len(questions), 0))
+            continue
+        asked = [name, *other_names(names, j, shuffled, seed, metric)]
+        asked_of.append((len(questions), len(asked)))
+        questions += [Question(n, mixed.items, mixed.marks) for n in asked]
+    return questions, asked_of
 
 
 def _judged(
@@ -281,17 +211,7 @@ def _judged(
     budget: Budget | None,
     show_progress: bool,
 ) -> tuple[list[Score | None], Report]:
-    if len(names) != len(sides):
-        raise InputError(f"{len(names)} names have {len(sides)} samples")
-    questions: list[Question] = []
-    asked_of: list[tuple[int, int]] = []
-    for j, (name, mixed) in enumerate(zip(names, sides, strict=True)):
-        if name is None or mixed is None:
-            asked_of.append((len(questions), 0))
-            continue
-        asked = [name, *other_names(names, j, shuffled, seed, metric)]
-        asked_of.append((len(questions), len(asked)))
-        questions += [Question(n, mixed.items, mixed.marks) for n in asked]
+    questions, asked_of = _questions(metric, names, sides, shuffled, seed)
     verdicts, report = detect(
         questions,
         endpoint,
@@ -327,7 +247,7 @@ def _score(
         generator(seed, "bootstrap", metric),
         float(right[yes].mean() + right[no].mean()) / 2,
     )
-    draws = [share_draws(float(right[g].sum()), len(g), _RESAMPLES, random) for g in (yes, no)]
+    draws = [share_draws(float(right[g].sum()), len(g), RESAMPLES, random) for g in (yes, no)]
     low, high = ends((draws[0] + draws[1]) / 2, reached)
     null = [v for v in (_accuracy(mixed.truth, other) for other in verdicts[1:]) if v is not None]
     return Score(
@@ -347,40 +267,3 @@ def _accuracy(truth: npt.NDArray[np.bool_], verdicts: npt.NDArray[np.float64]) -
     known = np.isfinite(verdicts)
     yes, no = verdicts[known & truth], verdicts[known & ~truth]
     return float((yes.mean() + 1 - no.mean()) / 2) if len(yes) and len(no) else None
-
-
-def _balanced_sample(sample: Sample, most: int, seed: int, j: int) -> Mixed | None:
-    n = min(len(sample.active), len(sample.inactive), most)
-    if n < 2:
-        return None
-    active, inactive = spread(len(sample.active), n), spread(len(sample.inactive), n)
-    items = [sample.active[i] for i in active] + [sample.inactive[i] for i in inactive]
-    order = generator(seed, "detection order", j).permutation(len(items))
-    band = np.concatenate([np.arange(n) * BANDS // n, np.full(n, -1)])
-    return Mixed([items[i] for i in order], order < n, band[order])
-
-
-def _marked_sample(sample: Sample, most: int, seed: int, j: int) -> Mixed | None:
-    random = generator(seed, "false parts", j)
-    usable: list[tuple[str, Sequence[Span], list[Span], int]] = []
-    picked = [i for i, parts in enumerate(sample.parts) if parts]
-    for rank, i in enumerate(picked):
-        text = sample.active[i]
-        if isinstance(text, bytes):
-            raise InputError("fuzzing needs texts; pictures have no marked parts")
-        wrong = false_parts(text, sample.parts[i], random)
-        if wrong:
-            usable.append((text, sample.parts[i], wrong, rank * BANDS // len(picked)))
-    kept = [usable[i] for i in spread(len(usable), 2 * most)]
-    kept = kept[: len(kept) // 2 * 2]
-    if len(kept) < 4:
-        return None
-    # One of each two neighbours in rank is marked wrongly, so both halves have all strengths.
-    wrongly = np.concatenate([random.permutation([True, False]) for _ in range(len(kept) // 2)])
-    order = random.permutation(len(kept))
-    return Mixed(
-        [kept[i][0] for i in order],
-        ~wrongly[order],
-        np.array([kept[i][3] for i in order]),
-        [kept[i][2] if wrongly[i] else kept[i][1] for i in order],
-    )

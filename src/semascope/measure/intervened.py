@@ -22,7 +22,7 @@ from semascope.llm import (
     quote,
     read_object,
 )
-from semascope.measure.asked import bootstrap
+from semascope.measure.interval import share_interval
 
 
 @dataclass(frozen=True)
@@ -101,21 +101,7 @@ def intervention(
     >>> intervention(["fees", "trains"], [], Endpoint("http://localhost:8000/v1", "small"))[0]
     [None, None]
     """
-    if options < 2:
-        raise InputError(f"there must be at least 2 options to choose from, got {options}")
-    requests: list[Request] = []
-    parts: list[tuple[int, list[int], str]] = []
-    for t, trial in enumerate(trials):
-        if not 0 <= trial.concept < len(names):
-            raise InputError(f"trial {t} is of concept {trial.concept}; there are {len(names)}")
-        if names[trial.concept] is None:
-            continue
-        offered = _offered(names, trial.concept, options, seed, t)
-        if len(offered) < 2:
-            continue
-        request, code = _request(trial, [str(names[j]) for j in offered], prompts)
-        requests.append(request)
-        parts.append((trial.concept, offered, code))
+    requests, parts = _planned(names, trials, options, seed, prompts)
     asked = ask(
         requests,
         endpoint,
@@ -139,8 +125,53 @@ def intervention(
             if j != concept:
                 taken[j].append(k == choice)
     return [
-        _score(right[j], taken[j], chance[j], failures[j], seed) for j in range(len(names))
+        _score(right[j], taken[j], chance[j], failures[j]) for j in range(len(names))
     ], asked.report
+
+
+def intervention_requests(
+    names: Sequence[str | None],
+    trials: Sequence[Trial],
+    *,
+    options: int = 5,
+    seed: int = 0,
+    prompts: str | Path | None = None,
+) -> list[Request]:
+    """Write the requests of `intervention`, whose parameters these are, for a forecast.
+
+    Examples
+    --------
+    >>> from semascope.measure import Trial, intervention_requests
+    >>> len(intervention_requests(["fees", "trains"], [Trial(0, ["tea"], ["a fee"])]))
+    1
+    """
+    return _planned(names, trials, options, seed, prompts)[0]
+
+
+def _planned(
+    names: Sequence[str | None],
+    trials: Sequence[Trial],
+    options: int,
+    seed: int,
+    prompts: str | Path | None,
+) -> tuple[list[Request], list[tuple[int, list[int], str]]]:
+    """Return the requests, and for each its concept, the concepts that are offered, its code."""
+    if options < 2:
+        raise InputError(f"there must be at least 2 options to choose from, got {options}")
+    requests: list[Request] = []
+    parts: list[tuple[int, list[int], str]] = []
+    for t, trial in enumerate(trials):
+        if not 0 <= trial.concept < len(names):
+            raise InputError(f"trial {t} is of concept {trial.concept}; there are {len(names)}")
+        if names[trial.concept] is None:
+            continue
+        offered = _offered(names, trial.concept, options, seed, t)
+        if len(offered) < 2:
+            continue
+        request, code = _request(trial, [str(names[j]) for j in offered], prompts)
+        requests.append(request)
+        parts.append((trial.concept, offered, code))
+    return requests, parts
 
 
 def _offered(
@@ -176,24 +207,21 @@ def _read_choice(text: str, code: str, n: int) -> int:
 
 
 def _score(
-    right: list[bool], taken: list[bool], chance: list[float], failures: int, seed: int
+    right: list[bool], taken: list[bool], chance: list[float], failures: int
 ) -> Score | None:
     if not chance:
         return None
     if not right:
         note = "no answer could be read"
         return Score("intervention", float("nan"), note=note, failures=failures)
-    hits = np.array(right, dtype=float)
-    low, high = bootstrap(
-        lambda rows: float(hits[rows].mean()), [np.arange(len(hits))], seed, "intervention"
-    )
+    low, high = share_interval(sum(right), len(right))
     return Score(
         "intervention",
-        float(hits.mean()),
+        float(np.mean(right)),
         low,
         high,
         float(np.mean(taken)) if taken else float(np.mean(chance)),
-        len(hits),
+        len(right),
         note="share of trials" + ("" if taken else "; null by chance"),
         failures=failures,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from semascope.llm import (
     quote,
     read_numbers,
 )
-from semascope.measure.asked import BANDS, MOST, SHUFFLED, Sample, bootstrap, other_names, spread
+from semascope.measure.interval import correlation_interval
+from semascope.measure.samples import BANDS, MOST, SHUFFLED, Sample, by_band, other_names, spread
 
 _HIGHEST = 10
 
@@ -59,32 +61,14 @@ def simulation(
     >>> simulation([None], [Sample(["a"], ["b"], [1.0])], small)[0]
     [None]
     """
-    if len(names) != len(samples):
-        raise InputError(f"{len(names)} names have {len(samples)} samples")
-    if batch < 1:
-        raise InputError(f"a batch must hold at least 1 item, got {batch}")
-    requests: list[Request] = []
-    parts: list[tuple[int, int, int, int, str]] = []
-    drawn = [
-        None if name is None else _drawn(sample, most, seed, j)
-        for j, (name, sample) in enumerate(zip(names, samples, strict=True))
+    plan = _planned(names, samples, most, shuffled, batch, seed, prompts)
+    parts = plan.parts
+    predicted = [
+        [np.full(0 if sample is None else len(sample[0]), np.nan) for _ in range(asked)]
+        for sample, asked in zip(plan.drawn, plan.asked, strict=True)
     ]
-    predicted: list[list[npt.NDArray[np.float64]]] = []
-    for j, (name, sample) in enumerate(zip(names, drawn, strict=True)):
-        predicted.append([])
-        if name is None or sample is None:
-            continue
-        items = sample[0]
-        asked = [name, *other_names(names, j, shuffled, seed, "simulation")]
-        predicted[j] = [np.full(len(items), np.nan) for _ in asked]
-        for k, n in enumerate(asked):
-            for start in range(0, len(items), batch):
-                stop = min(start + batch, len(items))
-                request, code = _request(n, items[start:stop], prompts)
-                requests.append(request)
-                parts.append((j, k, start, stop, code))
     got = ask(
-        requests,
+        plan.requests,
         endpoint,
         lambda i, text: read_numbers(text, parts[i][4], parts[i][3] - parts[i][2], _HIGHEST),
         cache=cache,
@@ -97,14 +81,79 @@ def simulation(
             predicted[j][k][start:stop] = numbers
     scores = [
         None if sample is None or not mine else _score(sample[1], sample[2], mine, seed)
-        for sample, mine in zip(drawn, predicted, strict=True)
+        for sample, mine in zip(plan.drawn, predicted, strict=True)
     ]
     return scores, got.report
 
 
-def _drawn(
-    sample: Sample, most: int, seed: int, j: int
-) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.int64]] | None:
+def simulation_requests(
+    names: Sequence[str | None],
+    samples: Sequence[Sample],
+    *,
+    most: int = MOST,
+    shuffled: int = SHUFFLED,
+    batch: int = 10,
+    seed: int = 0,
+    prompts: str | Path | None = None,
+) -> list[Request]:
+    """Write the requests of `simulation`, whose parameters these are, for a forecast.
+
+    Examples
+    --------
+    >>> from semascope.measure import Sample, simulation_requests
+    >>> len(simulation_requests(["late"], [Sample(["a", "b"], ["c", "d"], [2.0, 1.0])]))
+    1
+    """
+    return _planned(names, samples, most, shuffled, batch, seed, prompts).requests
+
+
+Drawn = tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Requests; for each its concept, name, items and code; of each concept items and names."""
+
+    requests: list[Request]
+    parts: list[tuple[int, int, int, int, str]]
+    drawn: list[Drawn | None]
+    asked: list[int]
+
+
+def _planned(
+    names: Sequence[str | None],
+    samples: Sequence[Sample],
+    most: int,
+    shuffled: int,
+    batch: int,
+    seed: int,
+    prompts: str | Path | None,
+) -> _Plan:
+    if len(names) != len(samples):
+        raise InputError(f"{len(names)} names have {len(samples)} samples")
+    if batch < 1:
+        raise InputError(f"a batch must hold at least 1 item, got {batch}")
+    drawn = [
+        None if name is None else _drawn(sample, most, seed, j)
+        for j, (name, sample) in enumerate(zip(names, samples, strict=True))
+    ]
+    plan = _Plan([], [], drawn, [0] * len(names))
+    for j, (name, sample) in enumerate(zip(names, drawn, strict=True)):
+        if name is None or sample is None:
+            continue
+        items = sample[0]
+        asked = [name, *other_names(names, j, shuffled, seed, "simulation")]
+        plan.asked[j] = len(asked)
+        for k, n in enumerate(asked):
+            for start in range(0, len(items), batch):
+                stop = min(start + batch, len(items))
+                request, code = _request(n, items[start:stop], prompts)
+                plan.requests.append(request)
+                plan.parts.append((j, k, start, stop, code))
+    return plan
+
+
+def _drawn(sample: Sample, most: int, seed: int, j: int) -> Drawn | None:
     """Return texts in a shuffled order, with their activations and bands."""
     if len(sample.activations) != len(sample.active):
         raise InputError(
@@ -112,7 +161,7 @@ def _drawn(
             f"have {len(sample.activations)}"
         )
     active, inactive = spread(len(sample.active), most), spread(len(sample.inactive), most)
-    if len(active) < 2 or len(active) + len(inactive) < 4:
+    if len(active) < 2 or len(inactive) < 2:
         return None
     items = [sample.active[i] for i in active] + [sample.inactive[i] for i in inactive]
     texts = [item for item in items if isinstance(item, str)]
@@ -144,13 +193,14 @@ def _score(
     own = predicted[0]
     known = np.flatnonzero(np.isfinite(own))
     failures = len(own) - len(known)
-    bands = tuple(np.bincount(band[known][band[known] >= 0], minlength=BANDS).tolist())
-    if len(known) < 3:
-        note = "no answer could be read"
+    bands = by_band(band[known])
+    active = band[known] >= 0
+    if min(int(active.sum()), int((~active).sum())) < 2:
+        note = "fewer than two answers could be read on one side"
         return Score("simulation", float("nan"), n=len(known), note=note, failures=failures,
                      by_band=bands)  # fmt: skip
-    low, high = bootstrap(
-        lambda rows: _pearson(own[rows], truth[rows]), [known], seed, "simulation"
+    value, low, high = correlation_interval(
+        own[known], truth[known], active, ends_at=(0, _HIGHEST), seed=seed
     )
     null = [
         _pearson(p[k], truth[k])
@@ -159,7 +209,7 @@ def _score(
     ]
     return Score(
         "simulation",
-        _pearson(own[known], truth[known]),
+        value,
         low,
         high,
         float(np.mean(null)) if null else 0.0,

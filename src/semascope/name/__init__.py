@@ -5,6 +5,7 @@ from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.bank_files import read_bank
 from semascope.name.by_columns import by_rules, by_values
+from semascope.name.by_events import by_patterns
 from semascope.name.candidates import STATED, Candidate, Namer, merged
 from semascope.name.cases import Case, cases_of
 from semascope.name.combine import combine_names
@@ -26,7 +27,7 @@ from semascope.name.joins import with_joined_names
 from semascope.name.levels import by_bank
 from semascope.name.matching import ByBank
 from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts
-from semascope.name.parts import segments, text_parts
+from semascope.name.parts import firing_spans, segments, text_parts
 from semascope.name.phrases import PhraseBook, candidate_phrases, contrasted, phrase_book
 from semascope.name.sequences import find_patterns
 from semascope.name.sheets import Band, Sheet, contrast_sheet, exemplars
@@ -62,6 +63,7 @@ __all__ = [
     "by_contrast",
     "by_encoder",
     "by_parts",
+    "by_patterns",
     "by_rules",
     "by_values",
     "candidate_phrases",
@@ -76,6 +78,7 @@ __all__ = [
     "exemplars",
     "find_patterns",
     "find_rules",
+    "firing_spans",
     "gather_evidence",
     "group_concepts",
     "merged",

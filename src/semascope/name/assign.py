@@ -42,8 +42,8 @@ class Proposal:
     name : str or None
         The chosen name.
     kind : str or None
-        ``phrase``, ``term`` (of a bank), ``value`` or ``rule`` (over columns), or what another
-        scorer tests.
+        ``phrase``, ``term`` (of a bank), ``value`` or ``rule`` (over columns), ``pattern`` (of
+        events), or what another scorer tests.
     held_in : float or None
         AUROC of the name on the *name* rows that chose it: optimistic, kept for the record.
     threshold : float or None
@@ -90,6 +90,7 @@ def name_concepts(
     namers: Sequence[Namer] | None = None,
     scorers: Mapping[str, Relevance] | None = None,
     bank: Bank | None = None,
+    events: str | None = None,
 ) -> list[Proposal]:
     """Name each concept from its *name* rows: namers propose, scorers choose among all of them.
 
@@ -130,6 +131,8 @@ def name_concepts(
         joined where one does not do.
     bank : Bank, optional
         A vocabulary for the default namers.
+    events : str, optional
+        A column of lists of events, for ordered patterns as names; it is not used in another way.
 
     Returns
     -------
@@ -149,8 +152,9 @@ def name_concepts(
     >>> name_concepts(drawn, items, text="t", relevance=ByWords(items["t"]))[0].name
     'late delivery'
     """
+    hidden = [*leave_out, *(column for column in (text, events) if column is not None)]
     if evidence is None:
-        columns = describing_columns(items, [*leave_out, *([text] if text else [])])
+        columns = describing_columns(items, hidden)
         evidence = gather_evidence(drawn, items=items, columns=columns)
     if namers is None:
         texts = None if text is None else items[text]
@@ -162,10 +166,14 @@ def name_concepts(
             atoms=atoms,
             bank=bank,
             items=items,
-            leave_out=[*leave_out, *([text] if text else [])],
+            leave_out=hidden,
+            events=events,
             most=most,
         )
-    by_kind = {**default_scorers(items, text, relevance, bank=bank), **(scorers or {})}
+    by_kind = {
+        **default_scorers(items, text, relevance, bank=bank, events=events),
+        **(scorers or {}),
+    }
     proposed: list[list[list[Candidate]]] = [
         [namer(e) for namer in namers] if e.status == "ready" else [[] for _ in namers]
         for e in evidence

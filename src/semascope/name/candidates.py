@@ -9,7 +9,7 @@ from semascope.name.evidence import Evidence
 from semascope.name.words import merge_key
 
 # Kinds of names that state what holds for a row, letter by letter.
-STATED = ("value", "rule")
+STATED = ("value", "rule", "pattern")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Candidate:
         The name.
     kind : str, default "phrase"
         Which scorer tests it: ``phrase`` by the encoder or by words, ``term`` by a bank's
-        hierarchy, ``value`` by a column, ``rule`` by one or several.
+        hierarchy, ``value`` by a column, ``rule`` by one or several, ``pattern`` by events.
     description : str
         A sentence for people, if the namer has one.
     by : str

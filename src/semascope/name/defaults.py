@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.lexicon import ByEncoder, ByRule, ByValue, Relevance
+from semascope.lexicon import ByEncoder, ByPattern, ByRule, ByValue, Relevance
 from semascope.name.bank import Bank
 from semascope.name.by_columns import by_rules, by_values
+from semascope.name.by_events import by_patterns
 from semascope.name.candidates import Namer
 from semascope.name.evidence import Evidence
 from semascope.name.levels import by_bank
@@ -26,6 +27,7 @@ def default_scorers(
     relevance: Relevance | None,
     *,
     bank: Bank | None = None,
+    events: str | None = None,
 ) -> dict[str, Relevance]:
     """Choose a scorer for each kind of name that the default namers propose.
 
@@ -39,6 +41,8 @@ def default_scorers(
         How a phrase scores rows.
     bank : Bank, optional
         The vocabulary; where the texts are terms themselves, its hierarchy scores them.
+    events : str, optional
+        The column of lists of events.
 
     Returns
     -------
@@ -55,6 +59,8 @@ def default_scorers(
     scorers: dict[str, Relevance] = {"value": ByValue(items), "rule": ByRule(items)}
     if relevance is not None:
         scorers["phrase"] = relevance
+    if events is not None:
+        scorers["pattern"] = ByPattern(items[events])
     if bank is not None and text is not None and isinstance(relevance, ByEncoder):
         scorers["term"] = ByBank(bank, items[text], relevance)
     return scorers
@@ -69,6 +75,7 @@ def default_namers(
     bank: Bank | None = None,
     items: pl.DataFrame | None = None,
     leave_out: Sequence[str] = (),
+    events: str | None = None,
     most: int = 30,
 ) -> list[Namer]:
     """Choose namers for what there is: texts, an encoder, columns, a bank.
@@ -89,6 +96,8 @@ def default_namers(
         All rows; with it, rules over columns are found.
     leave_out : sequence of str
         Columns that must not become names.
+    events : str, optional
+        The column of lists of events, of `items`; ordered patterns of these are found.
     most : int, default 30
         Phrases by contrast for each concept.
 
@@ -109,6 +118,8 @@ def default_namers(
     namers: list[Namer] = [by_values()]
     if items is not None:
         namers.append(by_rules(items, evidence, leave_out=leave_out))
+        if events is not None:
+            namers.append(by_patterns(items[events]))
     if texts is None or relevance is None:
         return namers
     book = book_of(evidence, texts)

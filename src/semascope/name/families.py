@@ -172,6 +172,7 @@ def name_families(
     relevance: Relevance | None,
     bank: Bank | None = None,
     leave_out: Sequence[str] = (),
+    events: str | None = None,
     seed: int = 0,
 ) -> list[Family]:
     """Name what each family shares and what sets its members apart.
@@ -188,7 +189,7 @@ def name_families(
         Of all concepts.
     proposals : sequence of Proposal
         Names of all concepts; a difference only says what the name leaves open.
-    items, text, relevance, bank, leave_out, seed
+    items, text, relevance, bank, leave_out, events, seed
         As for `name_concepts`.
 
     Returns
@@ -219,7 +220,7 @@ def name_families(
     """
     drawn = [e.contrast for e in evidence]
     pooled = [shared_rows(f, drawn, seed=seed) for f in families]
-    scorers = default_scorers(items, text, relevance, bank=bank)
+    scorers = default_scorers(items, text, relevance, bank=bank, events=events)
 
     def named(drawn: list[Contrast], entries: Bank | None) -> list[Proposal]:
         return name_concepts(
@@ -229,6 +230,7 @@ def name_families(
             relevance=relevance,
             leave_out=leave_out,
             bank=entries,
+            events=events,
             scorers=scorers,
             seed=seed,
         )

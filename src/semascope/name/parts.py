@@ -193,3 +193,68 @@ def _add_parts(
         for (start, stop), s in zip(parts, share.tolist(), strict=True):
             if s >= _LEAST_SHARE:
                 found[latent].append(Part(row, "", s, start, stop))
+
+
+def firing_spans(
+    texts: Sequence[str],
+    embed: Embed,
+    direction: npt.NDArray[np.float32],
+    bias: float = 0.0,
+    *,
+    least: float = _LEAST_SHARE,
+) -> list[list[tuple[int, int]]]:
+    """Return for each text the parts that most of one concept's activation depends on.
+
+    As `text_parts` finds them; those that take half as much with them as the most important one,
+    neighbours as one span.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Texts on which the concept is active.
+    embed : callable
+        Turns texts into vectors, by the encoder of the rows.
+    direction : ndarray of shape (d,)
+        Along which the concept's pre-activation is read.
+    bias : float
+        Added to it.
+    least : float, default 0.1
+        Share of the pre-activation that the most important part must take with it.
+
+    Returns
+    -------
+    list of list of (int, int)
+        Positions in characters; none where no part matters much.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.name import firing_spans
+    >>> embed = lambda batch: np.array([[text.count("late")] for text in batch], dtype=np.float32)
+    >>> firing_spans(["a late train", "tea"], embed, np.ones(1, dtype=np.float32))
+    [[(2, 6)], []]
+    """
+    cut = [segments(text) for text in texts]
+    out: list[list[tuple[int, int]]] = []
+    for block in _blocks(dict(enumerate(cut))):
+        variants = [v for i in block for v in _without(texts[i], cut[i])]
+        pre = np.asarray(embed(variants), dtype=np.float32) @ direction + bias
+        at = 0
+        for i in block:
+            whole, without = float(pre[at]), pre[at + 1 : at + 1 + len(cut[i])]
+            at += 1 + len(cut[i])
+            lost = (whole - without) / whole if whole > 0 else np.zeros(len(without))
+            top = max(lost.max(initial=0.0), 0.0)
+            strong = lost >= top / 2 if top >= least else np.zeros(len(lost), dtype=bool)
+            out.append(_joined(cut[i], strong))
+    return out
+
+
+def _joined(parts: list[tuple[int, int]], strong: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for k in np.flatnonzero(strong).tolist():
+        if spans and k and strong[k - 1]:
+            spans[-1] = (spans[-1][0], parts[k][1])
+        else:
+            spans.append(parts[k])
+    return spans

@@ -1,10 +1,26 @@
-"""The stages behind `semascope.learn`, each resumable; new names for a lexicon that stands."""
+"""The stages behind `semascope.learn`, each resumable; what is done to a lexicon that stands."""
 
+from semascope.pipeline.broken_down import BrokenDown, trust_by
+from semascope.pipeline.edits import measure_edits, name_edits
 from semascope.pipeline.renaming import Renaming, prepare_renaming
 from semascope.pipeline.request import Request
 from semascope.pipeline.run import run
+from semascope.pipeline.sheets import write_sheets
+from semascope.pipeline.verifying import SCORERS, Verified, Verifying, prepare_verifying, verify
 
-__all__ = ["Renaming", "Request", "prepare_renaming", "run"]
-from semascope.pipeline.edits import measure_edits, name_edits
-
-__all__ = ["Request", "measure_edits", "name_edits", "run"]
+__all__ = [
+    "SCORERS",
+    "BrokenDown",
+    "Renaming",
+    "Request",
+    "Verified",
+    "Verifying",
+    "measure_edits",
+    "name_edits",
+    "prepare_renaming",
+    "prepare_verifying",
+    "run",
+    "trust_by",
+    "verify",
+    "write_sheets",
+]

@@ -11,6 +11,7 @@ import polars as pl
 
 from semascope.core import InputError, generator
 from semascope.lexicon import (
+    ByPattern,
     ByRule,
     ByValue,
     Combined,
@@ -18,6 +19,7 @@ from semascope.lexicon import (
     Relevance,
     Rows,
     check_rule,
+    parse_pattern,
     parse_rule,
 )
 from semascope.lexicon.relevance import RULE
@@ -33,8 +35,8 @@ class AnyName:
     Parameters
     ----------
     by_kind : dict of str to Relevance
-        ``value`` and ``rule`` for what states something of columns, ``phrase`` for the others,
-        ``combined`` for names that were joined of two.
+        ``value`` and ``rule`` for what states something of columns, ``pattern`` for an order of
+        events, ``phrase`` for the others, ``combined`` for names that were joined of two.
     kinds : dict of str to str
         Kinds of names that are known; the others are told by their form.
 
@@ -58,17 +60,19 @@ class AnyName:
         """Choose relevances for the names of a lexicon; joined ones are put on a scale by rows."""
         items = lexicon.items
         by_kind: dict[str, Relevance] = {"value": ByValue(items), "rule": ByRule(items)}
+        if lexicon.events is not None:
+            by_kind["pattern"] = ByPattern(items[lexicon.events])
         if phrases is not None:
             by_kind["phrase"] = phrases
             if len(name_rows):
                 seed = int(lexicon.info.get("seed") or 0)
                 texts = None if lexicon.text is None else items[lexicon.text]
                 by_kind["combined"] = names_on_one_scale(phrases, name_rows, seed, texts)
-        base = lexicon.base.filter(lexicon.base["name_kind"] == "combined")
-        return cls(by_kind, dict.fromkeys(base["name"], "combined"))
+        base = lexicon.base.filter(lexicon.base["name_kind"].is_in(["combined", "pattern"]))
+        return cls(by_kind, dict(base.select("name", "name_kind").iter_rows()))
 
     def kind(self, name: str) -> str:
-        """Return ``value``, ``rule``, ``combined`` or ``phrase``."""
+        """Return ``value``, ``rule``, ``pattern``, ``combined`` or ``phrase``."""
         found = self.kinds.get(name)
         if found is not None:
             return found
@@ -79,10 +83,23 @@ class AnyName:
         if isinstance(rule, ByRule):
             try:
                 check_rule(parse_rule(name), rule.items)
+                return "rule"
             except InputError:
-                return "phrase"
-            return "rule"
-        return "phrase"
+                pass
+        return "pattern" if self._is_pattern(name) else "phrase"
+
+    def _is_pattern(self, name: str) -> bool:
+        """Whether a name states an order of known events; a single one only if it is no phrase."""
+        pattern = self.by_kind.get("pattern")
+        if not isinstance(pattern, ByPattern):
+            return False
+        try:
+            events = parse_pattern(name)
+        except InputError:
+            return False
+        return pattern.known.issuperset(events) and (
+            len(events) > 1 or "phrase" not in self.by_kind
+        )
 
     def relevance(self, name: str) -> Relevance | None:
         """Return what scores rows by a name; None if nothing can, without texts."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from semascope.core import InputError
 from semascope.lexicon import Contrast, Lexicon
@@ -73,10 +74,16 @@ def find_contradictions(
         threshold=row["threshold"],
         propose=propose or _proposer(material, list(row["alternatives"])),
         listed=_all_rows(lexicon, latent, verify),
-        texts=None if lexicon.text is None else lexicon.items[lexicon.text],
+        texts=_readable(lexicon),
         most=most,
         seed=material.seed,
     )
+
+
+def _readable(lexicon: Lexicon) -> pl.Series | None:
+    if lexicon.text is not None:
+        return lexicon.items[lexicon.text]
+    return None if lexicon.events is None else lexicon.items[lexicon.events].list.join(" → ")
 
 
 def _all_rows(lexicon: Lexicon, latent: int, rows: np.ndarray) -> Contrast:
@@ -89,8 +96,7 @@ def _all_rows(lexicon: Lexicon, latent: int, rows: np.ndarray) -> Contrast:
 
 
 def _proposer(material: Material, alternatives: list[str]) -> Callable[[Contrast], Sequence[str]]:
-    left_out = [*material.leave_out, *([material.text] if material.text else [])]
-    columns = describing_columns(material.items, left_out)
+    columns = describing_columns(material.items, material.hidden)
 
     def propose(contrast: Contrast) -> Sequence[str]:
         names = list(alternatives)

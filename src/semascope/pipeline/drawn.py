@@ -14,7 +14,12 @@ _MOST = 100
 
 
 def lexicon_contrasts(
-    lexicon: Lexicon, source: VectorSource, picked: Sequence[int], split: str
+    lexicon: Lexicon,
+    source: VectorSource,
+    picked: Sequence[int],
+    split: str,
+    *,
+    most: int = _MOST,
 ) -> dict[int, Contrast]:
     """Draw the rows of one split for and against some concepts of a lexicon.
 
@@ -28,6 +33,8 @@ def lexicon_contrasts(
         Rows of the table of concepts.
     split : str
         ``discover``, ``name`` or ``verify``.
+    most : int, default 100
+        Active rows of each concept, and as many inactive ones, half of these near-misses.
 
     Returns
     -------
@@ -50,13 +57,15 @@ def lexicon_contrasts(
     out: dict[int, Contrast] = {}
     if any(j < m for j in picked):
         # The very rows that names of the dictionary's concepts are always measured on.
-        drawn = contrasts(lexicon.dictionary, lexicon.base_codes, source, rows, seed=seed)
+        drawn = contrasts(
+            lexicon.dictionary, lexicon.base_codes, source, rows, most=most, seed=seed
+        )
         out = {j: drawn[j] for j in picked if j < m}
     made = [j for j in picked if j >= m]
     if made:
         likeness = _along(source, rows, lexicon.view.made_directions[[j - m for j in made]])
         for i, j in enumerate(made):
-            out[j] = _contrast(lexicon, j, rows, likeness[:, i], seed)
+            out[j] = _contrast(lexicon, j, rows, likeness[:, i], seed, most)
     return out
 
 
@@ -67,18 +76,18 @@ def _along(source: VectorSource, rows: np.ndarray, directions: np.ndarray) -> np
 
 
 def _contrast(
-    lexicon: Lexicon, latent: int, rows: np.ndarray, likeness: np.ndarray, seed: int
+    lexicon: Lexicon, latent: int, rows: np.ndarray, likeness: np.ndarray, seed: int, most: int
 ) -> Contrast:
     """Draw rows for and against a made concept; near-misses lie along what it points to."""
     fired, values = lexicon.view.column(latent)
     inside = np.isin(fired, rows)
     fired, values = fired[inside], values[inside]
     order = np.argsort(-values, kind="stable")
-    if len(order) > _MOST:
-        order = order[np.unique(np.linspace(0, len(order) - 1, _MOST).round().astype(int))]
+    if len(order) > most:
+        order = order[np.unique(np.linspace(0, len(order) - 1, most).round().astype(int))]
     silent = np.flatnonzero(~np.isin(rows, fired))
-    near = silent[np.argsort(-likeness[silent], kind="stable")[: _MOST // 2]]
+    near = silent[np.argsort(-likeness[silent], kind="stable")[: most // 2]]
     free = np.setdiff1d(silent, near)
     random = generator(seed, "inactive", str(lexicon.concepts["id"][latent]))
-    other = np.sort(random.choice(free, min(len(free), _MOST // 2), replace=False))
+    other = np.sort(random.choice(free, min(len(free), most // 2), replace=False))
     return Contrast(fired[order], values[order], rows[near], rows[other])

@@ -28,7 +28,9 @@ from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.vectors import VectorSource
 
-_MOST = 100
+_UNSCORED = (
+    "without texts only a name that states a value, a rule or an order of events can be measured"
+)
 
 
 def measure_edits(
@@ -97,7 +99,7 @@ def measure_edits(
         name = table["name"][j]
         if name is None:
             raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
-        verdict, note = None, "no encoder, no texts: pass vectors and a name that states a value"
+        verdict, note = None, _UNSCORED
         relevance = any_name.relevance(name)
         if relevance is not None:
             level = threshold(relevance, name, chosen[j])
@@ -159,7 +161,8 @@ def name_edits(
         lexicon.items,
         text=lexicon.text,
         relevance=_relevance(lexicon, source),
-        leave_out=[lexicon.info["id"]],
+        leave_out=[lexicon.info["id"], *([lexicon.images] if lexicon.images else [])],
+        events=lexicon.events,
     )
     table, names, edits = lexicon.concepts, {}, []
     rest = table.with_row_index("latent").filter(~pl.col("latent").is_in(picked))

@@ -18,7 +18,6 @@ from semascope.name import (
     Proposal,
     apart_from_families,
     apart_from_siblings,
-    default_scorers,
     group_concepts,
     name_families,
     shared_rows,
@@ -82,10 +81,10 @@ def find_families(
         relevance=material.relevance,
         bank=material.bank,
         leave_out=material.leave_out,
+        events=material.events,
         seed=material.seed,
     )
-    scorers = default_scorers(material.items, material.text, material.relevance, bank=material.bank)
-    return _table(families, concepts, tested, scorers, material.seed)
+    return _table(families, concepts, tested, material.scorers(), material.seed)
 
 
 def _table(

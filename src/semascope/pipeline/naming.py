@@ -51,6 +51,8 @@ class Material:
         Choice of contrasting rows, nulls and intervals.
     bank : Bank or None
         A vocabulary from which names are taken, beside the words of the texts.
+    events : str or None
+        Column of lists of events, whose order may become names.
 
     Examples
     --------
@@ -70,20 +72,42 @@ class Material:
     leave_out: list[str] = field(default_factory=list)
     seed: int = 0
     bank: Bank | None = None
+    events: str | None = None
+    _drawn: dict[str, tuple[Dictionary, Codes, list[Contrast]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def hidden(self) -> list[str]:
+        """Columns that do not describe rows: ids, texts, events."""
+        own = [column for column in (self.text, self.events) if column is not None]
+        return [*self.leave_out, *own]
+
+    def scorers(self) -> dict[str, Relevance]:
+        """Choose a scorer for each kind of name; see `default_scorers`."""
+        return default_scorers(
+            self.items, self.text, self.relevance, bank=self.bank, events=self.events
+        )
 
     def contrasts(self, dictionary: Dictionary, codes: Codes, split: str) -> list[Contrast]:
-        """Draw active and inactive rows of one split for every latent."""
-        return contrasts(dictionary, codes, self.source, self.rows[split], seed=self.seed)
+        """Draw active and inactive rows of one split for every latent.
+
+        What was drawn last of a split is kept: concepts and their families are tested on the same.
+        """
+        kept = self._drawn.get(split)
+        if kept is None or kept[0] is not dictionary or kept[1] is not codes:
+            found = contrasts(dictionary, codes, self.source, self.rows[split], seed=self.seed)
+            kept = self._drawn[split] = (dictionary, codes, found)
+        return kept[2]
 
     def evidence(
         self, dictionary: Dictionary, codes: Codes, drawn: list[Contrast]
     ) -> list[Evidence]:
         """Gather what *name* rows tell about every latent."""
-        left_out = [*self.leave_out, *([self.text] if self.text else [])]
         return gather_evidence(
             drawn,
             items=self.items,
-            columns=describing_columns(self.items, left_out),
+            columns=describing_columns(self.items, self.hidden),
             codes=codes,
             rows=self.rows["name"],
             atoms=dictionary.atoms,
@@ -127,7 +151,7 @@ def name_and_verify(
         One of each for every latent.
     """
     relevance, seed = material.relevance, material.seed
-    scorers = default_scorers(material.items, material.text, relevance, bank=material.bank)
+    scorers = material.scorers()
     if relevance is not None and len(material.rows["name"]):
         texts = None if material.text is None else material.items[material.text]
         scorers["combined"] = names_on_one_scale(relevance, material.rows["name"], seed, texts)
@@ -144,6 +168,7 @@ def name_and_verify(
             evidence=material.evidence(dictionary, codes, drawn),
             scorers=scorers,
             bank=material.bank,
+            events=material.events,
         )
     tested = material.contrasts(dictionary, codes, "verify")
     with progress("measure", len(drawn), "names", show=show_progress) as bar:

@@ -68,7 +68,17 @@ def reopen(
         if encoded:
             relevance = ByEncoder(lexicon.vectors_of, source)
     leave_out = [str(lexicon.info.get("id", "id"))]
-    return Material(source, lexicon.items, rows, lexicon.text, relevance, leave_out, seed)
+    leave_out += [] if lexicon.images is None else [lexicon.images]
+    return Material(
+        source,
+        lexicon.items,
+        rows,
+        lexicon.text,
+        relevance,
+        leave_out,
+        seed,
+        events=lexicon.events,
+    )
 
 
 @dataclass(frozen=True)

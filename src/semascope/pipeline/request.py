@@ -14,12 +14,15 @@ from semascope.core import (
     ArtifactError,
     InputError,
     did_you_mean,
+    listed,
     require_writable,
     split_of,
 )
 from semascope.discover import Refine, check_refine, check_sizes, default_sizes
+from semascope.lexicon import as_events
 from semascope.name import Bank, read_bank
 from semascope.pipeline.kept import run_folder
+from semascope.pipeline.sheets import check_images
 from semascope.vectors import VectorSource, as_source, blocks, items_from
 
 SPLITTERS = ("sentence", "paragraph")
@@ -57,6 +60,9 @@ class Request:
     progress: bool = True
     checkpoint_every: float = 30.0
     bank: Any = None
+    events: str | None = None
+    events_separator: str = ">"
+    images: str | None = None
     device: str = "cpu"
 
 
@@ -84,6 +90,10 @@ class Inputs:
         Vectors of zeros, which have no direction; they are kept, and counted.
     bank : Bank or None
         The vocabulary that was asked for.
+    events : str or None
+        Column of lists of events.
+    images : dict or None
+        Column of paths to images, and the folder that relative ones start from.
 
     Examples
     --------
@@ -101,6 +111,8 @@ class Inputs:
     fingerprint: str
     zero_rows: int = 0
     bank: Bank | None = None
+    events: str | None = None
+    images: dict[str, str] | None = None
 
 
 def read_inputs(request: Request) -> Inputs:
@@ -132,6 +144,9 @@ def read_inputs(request: Request) -> Inputs:
             need_text=source is None,
         )
         items, id, text, skipped = table.frame, table.id, table.text, table.skipped
+    if request.events is not None:
+        items = _with_events(request, items, id, text)
+    images = None if request.images is None else _images(request, items)
     if source is not None and len(items) != source.shape[0]:
         raise InputError(
             f"{source.shape[0]} vectors do not fit {len(items)} items: there must be one vector "
@@ -151,7 +166,9 @@ def read_inputs(request: Request) -> Inputs:
         )
     if bank is not None and not isinstance(bank, Bank):
         bank = read_bank(bank)
-    return Inputs(items, id, text, source, splits, skipped, digest, zero_rows, bank)
+    return Inputs(
+        items, id, text, source, splits, skipped, digest, zero_rows, bank, request.events, images
+    )
 
 
 def check_output(request: Request) -> None:
@@ -203,6 +220,34 @@ def _check_options(request: Request) -> None:
         raise InputError(f"the seed must be a whole number from 0 to 2**63 - 1, got {request.seed}")
     if request.previous is not None and not (request.previous / "lexicon.json").is_file():
         raise ArtifactError(f"no lexicon at {request.previous} to take concept ids from")
+
+
+def _with_events(request: Request, items: pl.DataFrame, id: str, text: str | None) -> pl.DataFrame:
+    column = str(request.events)
+    own = [name for name in items.columns if name not in (id, text)]
+    if column not in own:
+        raise InputError(
+            f"--events asks for column '{column}', which is not among the columns that could hold "
+            f"them{did_you_mean(column, own)}; columns: {listed(own) or 'none'}"
+        )
+    return items.with_columns(as_events(items[column], request.events_separator).alias(column))
+
+
+def _images(request: Request, items: pl.DataFrame) -> dict[str, str]:
+    """Look for every image now; a path is no use to a reader if its file is gone."""
+    column = str(request.images)
+    if column not in items.columns or items[column].dtype != pl.String:
+        texts = [name for name, dtype in items.schema.items() if dtype == pl.String]
+        raise InputError(
+            f"--images asks for column '{column}' of paths{did_you_mean(column, texts)}; columns "
+            f"of text: {listed(texts) or 'none'}"
+        )
+    folder = Path.cwd()
+    if isinstance(request.data, str | Path):
+        folder = Path(request.data).resolve()
+        folder = folder if folder.is_dir() else folder.parent
+    check_images(items[column], folder)
+    return {"column": column, "folder": str(folder)}
 
 
 def _check_enough(request: Request, splits: np.ndarray, d: int | None) -> None:

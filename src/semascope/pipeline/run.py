@@ -123,9 +123,10 @@ class _Run:
             rows={s: split_rows(self.inputs.splits, s, seed=self.request.seed) for s in _SIDES},
             text=self.inputs.text,
             relevance=self._relevance(encoder, source),
-            leave_out=[self.inputs.id],
+            leave_out=[self.inputs.id, *self._image_column()],
             seed=self.request.seed,
             bank=self.inputs.bank,
+            events=self.inputs.events,
         )
         table = self._named(dictionary, codes, material)
         families = self._families(dictionary, codes, table, material)
@@ -153,6 +154,8 @@ class _Run:
             "rows": len(self.inputs.items),
             "previous": None if r.previous is None else r.previous.name,
             "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
+            "events": self.inputs.events,
+            "images": self.inputs.images,
         }
         path = self.folder / "run.json"
         if path.exists():
@@ -167,6 +170,9 @@ class _Run:
             # Whatever lies here belongs to a run whose folder was being removed when it was killed.
             clear(self.folder)
             write_json(path, plan)
+
+    def _image_column(self) -> list[str]:
+        return [] if self.inputs.images is None else [self.inputs.images["column"]]
 
     def _encoder(self) -> TextEncoder | None:
         if self.inputs.source is not None and self.request.encoder is None:
@@ -347,6 +353,8 @@ class _Run:
             "data_fingerprint": self.inputs.fingerprint,
             "matching": self._record("matching"),
             "bank": None if self.inputs.bank is None else self.inputs.bank.describe(),
+            "events": self.inputs.events,
+            "images": self.inputs.images,
             "metrics": metrics,
             "versions": versions(),
         }

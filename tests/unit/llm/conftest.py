@@ -12,9 +12,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
+import semascope as sc
+
 Message = dict[str, Any]
+TOPICS = ("train", "tea", "dog", "invoice")
+FILLER = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("ala", "elo", "iru", "onu", "uri")]
 STOP = set(
     re.findall(
         r"\w+", "the of a an and is was to in it on my i for with that this are be at very so"
@@ -168,6 +174,27 @@ def server() -> Iterator[ModelServer]:
     running = ModelServer()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A lexicon of planted topics, from vectors: no encoder is needed."""
+    folder = tmp_path_factory.mktemp("made")
+    random = np.random.default_rng(0)
+    topic = np.arange(1200) % len(TOPICS)
+    texts = []
+    for t in topic:
+        said = [*random.choice(FILLER, 4), TOPICS[t]]
+        random.shuffle(said)
+        texts.append(" ".join(said))
+    x = np.eye(8, dtype=np.float32)[topic] + 0.05 * random.standard_normal((1200, 8))
+    np.save(folder / "x.npy", x.astype(np.float32))
+    sc.learn(
+        pl.DataFrame({"id": [f"r{i}" for i in range(1200)], "text": texts}), text="text", id="id",
+        vectors=x, components=16, active=1, baseline=False, progress=False,
+        out=folder / "a.lexicon",
+    )  # fmt: skip
+    return folder
 
 
 def as_chat_template(messages: list[Message]) -> str:
