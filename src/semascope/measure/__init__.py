@@ -16,12 +16,15 @@ from semascope.measure.simulated import simulation
 from semascope.measure.steered import steering
 from semascope.measure.strength import predicted_strength
 from semascope.measure.trust import Verdict, verify_name, verify_names
+from semascope.measure.yardsticks import METRICS, Metric, evaluate, metrics
 
 __all__ = [
+    "METRICS",
     "VERDICTS",
     "Contradictions",
     "Judge",
     "LabelMatch",
+    "Metric",
     "RuleScores",
     "Sample",
     "Trial",
@@ -34,11 +37,13 @@ __all__ = [
     "contradictions",
     "decide",
     "detection",
+    "evaluate",
     "false_parts",
     "fuzzing",
     "intervention",
     "intruder",
     "judged",
+    "metrics",
     "p_names",
     "p_rows",
     "predicted_strength",
