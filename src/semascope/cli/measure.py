@@ -45,6 +45,10 @@ def measure(
     vectors: Annotated[
         Path | None, typer.Option(help="Vectors that the lexicon was learned from.")
     ] = None,
+    other: Annotated[
+        list[Path] | None,
+        typer.Option(help="A lexicon from another seed, for stability; may be repeated."),
+    ] = None,
     baselines: Annotated[
         bool, typer.Option(help="Measure random atoms, PCA and others too.")
     ] = True,
@@ -69,6 +73,7 @@ def measure(
             groups=groups,
             metrics=metrics,
             vectors=vectors,
+            others=[load(path) for path in other or ()],
             baselines=baselines,
             on_step=lambda name: status.update(name),
         )

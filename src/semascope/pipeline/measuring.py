@@ -16,7 +16,7 @@ from semascope.measure import evaluate
 from semascope.pipeline.reopened import reopen
 from semascope.vectors import VectorSource, as_source
 
-_MOST_ROWS, _MOST_LABELS = 20_000, 200
+_MOST_ROWS, _MOST_LABELS = 15_000, 200
 # Whole numbers with more values than this are amounts.
 _KINDS = 20
 _SIDES = ("discover", "name", "verify")
@@ -52,6 +52,7 @@ def measure_saved(
     groups: str | None = None,
     metrics: Sequence[str] | None = None,
     vectors: Any = None,
+    others: Sequence[Lexicon] = (),
     baselines: bool = True,
     on_step: Callable[[str], None] = lambda name: None,
     show_progress: bool = False,
@@ -75,6 +76,9 @@ def measure_saved(
     vectors : anything that holds a matrix, optional
         The vectors it was learned from, if there is no encoder; without either there are neither
         baselines nor metrics that need vectors.
+    others : sequence of Lexicon
+        Of other fits to vectors of the same encoder, for stability; if their items are the same
+        rows, for UDR too.
     baselines : bool, default True
     on_step : callable
         Told the name of each metric.
@@ -102,6 +106,12 @@ def measure_saved(
             raise InputError(
                 f"no column '{name}' among the items{did_you_mean(name, known)}; "
                 f"there are {listed(known)}"
+            )
+    for other in others:
+        if other.atoms.shape[1] != lexicon.atoms.shape[1]:
+            raise InputError(
+                f"the other lexicon is of vectors of length {other.atoms.shape[1]}, this one of "
+                f"{lexicon.atoms.shape[1]}; their atoms cannot be compared"
             )
     every = np.sort(np.concatenate(rows))
     used = dict.fromkeys([*labels, *([groups] if groups else [])])
@@ -133,6 +143,8 @@ def measure_saved(
         factors=_factors(table, truth),
         outcome=table[kinds[0]].to_numpy() if kinds else None,
         groups=items[groups].to_numpy() if groups else None,
+        runs=[o.codes[every] for o in others if _same_rows(lexicon, o)],
+        others=[other.atoms for other in others],
         metrics=metrics,
         baselines=baselines,
         choose=np.flatnonzero(~test),
@@ -168,6 +180,12 @@ def _rows_and_vectors(
             "nothing that needs vectors"
         )
     return rows, source
+
+
+def _same_rows(lexicon: Lexicon, other: Lexicon) -> bool:
+    a, b = (lex.items.get_column(str(lex.info.get("id", "id")), default=None)
+            for lex in (lexicon, other))  # fmt: skip
+    return a is not None and b is not None and len(a) == len(b) and bool((a == b).all())
 
 
 def _is_kind(column: pl.Series) -> bool:

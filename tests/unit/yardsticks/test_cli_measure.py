@@ -121,6 +121,18 @@ def test_columns_of_every_kind(learned: Path) -> None:
     assert numbers.table["value"].null_count() == 0
 
 
+def test_other_fits(cli: Cli, learned: Path) -> None:
+    rows = json.loads(
+        cli("measure", learned, "--other", learned, "--metrics", "stability", "--metrics", "udr",
+            "--format", "json")
+    )  # fmt: skip
+    assert [row["metric"] for row in rows] == ["udr", "stability"]
+    assert rows[1]["value"] == 1
+    x = np.random.default_rng(0).standard_normal((80, 5))
+    sc.learn(vectors=x, components=6, active=2, baseline=False, progress=False).save("b.lexicon")
+    assert "vectors of length 5" in cli("measure", learned, "--other", "b.lexicon", code=2)
+
+
 def test_list_names_every_metric(cli: Cli) -> None:
     printed = cli("measure", "--list")
     assert all(name in printed for name in METRICS)

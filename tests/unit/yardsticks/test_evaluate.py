@@ -51,7 +51,7 @@ def everything(planted: dict[str, np.ndarray]) -> pl.DataFrame:
         Codes.from_scipy(planted["codes"]),
         vectors=planted["vectors"],
         atoms=planted["atoms"],
-        labels=np.c_[kind == 0, kind == 1, kind < 2, kind == 3, np.arange(N) % 3 == 0],
+        labels=np.c_[kind == 0, kind < 2, np.arange(N) % 3 == 0],
         factors=np.c_[kind % 2, kind // 2],
         outcome=kind,
         groups=np.arange(N) % 2,

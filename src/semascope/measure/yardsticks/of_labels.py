@@ -23,14 +23,14 @@ from semascope.measure.yardsticks.erasing import (
 )
 from semascope.measure.yardsticks.inputs import Bools, Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
-from semascope.measure.yardsticks.probing import f1_of, sparse_probes
+from semascope.measure.yardsticks.probing import f1_of, quiver, sparse_probes
 from semascope.measure.yardsticks.subject import Subject
 from semascope.measure.yardsticks.supervised import Compared, compare_supervised
 from semascope.measure.yardsticks.swapping import Swapped, swap_factors
 
 _ALL = ("random atoms", "PCA", "raw embedding", "difference of means")
 _AXES = ("random atoms", "PCA", "difference of means")
-_MOST_PAIRS = 12
+_MOST_PAIRS, _MOST_TASKS = 12, 8
 _DOUBT = "Chanin 2026 advises against ranking dictionaries by it; depends on how many latents"
 
 
@@ -65,6 +65,22 @@ def _probe(k: int) -> Callable[[Subject], Reading]:
         return Reading(lambda places: found.auroc(places), len(found.truth), note)
 
     return read
+
+
+def _quiver(subject: Subject) -> Reading:
+    labels = _labels(subject)
+    common = np.sort(np.argsort(-labels[subject.choose].sum(axis=0), kind="stable")[:_MOST_TASKS])
+    found = np.array(
+        [
+            quiver(
+                subject.dense, subject.given("vectors"), labels[:, c], train=subject.choose,
+                test=subject.test, seed=subject.seed,
+            ).gain
+            for c in common
+        ]
+    )  # fmt: skip
+    note = f"the {len(common)} commonest labels, which n counts"
+    return Reading(lambda places: float(found[places].mean()), len(found), note)
 
 
 def _own(subject: Subject) -> list[Ints]:
@@ -212,6 +228,13 @@ METRICS = (
         "mean AUROC of logistic probes of the five codes whose means differ most",
         "Gurnee et al. 2023; Karvonen et al. 2025", "higher", 0, 1, "0.5",
         "as the 1-sparse probe", "medium", ("labels",), _probe(5), _ALL, "shuffled",
+    ),
+    Metric(
+        "probe gain", "labels",
+        "AUROC of the probe chosen by cross-validation among all kinds - among those without codes",
+        "Kantamneni et al. 2025", "higher", -1, 1, "0",
+        "probes of vectors near 1 leave nothing to gain", "slow", ("labels", "vectors"), _quiver,
+        ("random atoms",), 0.0,
     ),
     Metric(
         "splitting", "labels",

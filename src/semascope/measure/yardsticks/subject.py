@@ -25,6 +25,8 @@ from semascope.measure.yardsticks.sets import mean_directions
 
 T = TypeVar("T")
 _MOST_REFIT = 64
+# 2 GB of float64.
+_MOST_DENSE = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,13 @@ class Subject:
 
     @property
     def dense(self) -> Floats:
-        """Codes as a dense array."""
+        """Codes as a dense array; refused where it would not fit."""
+        n, m = self.codes.shape
+        if n * m > _MOST_DENSE:
+            raise InputError(
+                f"{n:,} rows of {m:,} codes take {8 * n * m / 2**30:.1f} GB as a dense array; "
+                f"pass at most {_MOST_DENSE // m:,} rows"
+            )
         return self.once("dense", lambda: np.asarray(self.codes.toarray(), dtype=np.float64))
 
     def shuffled(self, draw: int) -> Subject:
