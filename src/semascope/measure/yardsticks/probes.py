@@ -137,18 +137,25 @@ def ridge(x: Floats, y: Floats, *, penalty: float | None = None) -> tuple[Floats
     """
     centre, level = x.mean(axis=0), y.mean(axis=0)
     a, b = x - centre, y - level
-    values, vectors = np.linalg.eigh(a.T @ a)
-    values = np.maximum(values, 0)
+    if len(x) >= x.shape[1]:
+        values, vectors = np.linalg.eigh(a.T @ a)
+        values = np.maximum(values, 0)
+    else:
+        # Fewer rows than columns: the same axes from the smaller matrix.
+        values, rows = np.linalg.eigh(a @ a.T)
+        kept = values > 1e-10 * max(float(values[-1]), 1e-12)
+        values = values[kept]
+        vectors = a.T @ (rows[:, kept] / np.sqrt(values))
     inside = vectors.T @ (a.T @ b)
-    unit = max(float(values.sum()) / len(values), 1e-12)
+    unit = max(float(values.sum()) / x.shape[1], 1e-12)
     if penalty is None:
         total, n = float(np.square(b).sum()), len(x)
         scores = []
         for share in _RIDGE:
-            kept = 1 / (values + share * unit)
-            fit = inside * kept[:, None]
+            shrunk = 1 / (values + share * unit)
+            fit = inside * shrunk[:, None]
             rest = total - 2 * (inside * fit).sum() + (values[:, None] * np.square(fit)).sum()
-            free = max(n - 1 - float((values * kept).sum()), 1.0)
+            free = max(n - 1 - float((values * shrunk).sum()), 1.0)
             scores.append(rest / free**2)
         penalty = _RIDGE[int(np.argmin(scores))]
     weights = vectors @ (inside / (values + penalty * unit)[:, None])
