@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -193,6 +195,11 @@ def test_labels_and_factors_in_the_forms_people_have_them() -> None:
     assert labels.tolist() == [[False, True], [True, False], [False, True]]
     assert names == ("a", "b")
     assert as_labels(pl.DataFrame({"x": [1, 0], "y": [0, 0]}))[1] == ("x", "y")
+    assert as_labels(pl.DataFrame({"x": ["b", "a"]}))[1] == ("a", "b")
+    days = pl.DataFrame({"day": [date(2020, 1, 1), date(2020, 1, 3)]})
+    assert as_factors(days).discrete.tolist() == [False]
+    with pytest.raises(InputError, match="'a' holds lists"):
+        as_factors(pl.DataFrame({"a": [[1], [2]]}))
     known = as_factors(pl.DataFrame({"a": ["u", "v"], "b": [True, False], "c": [0.5, 2.5]}))
     assert known.discrete.tolist() == [True, True, False]
     assert as_factors([[1, 5], [2, 6]], discrete=[True, False]).values[:, 1].tolist() == [5, 6]

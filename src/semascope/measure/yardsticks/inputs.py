@@ -115,14 +115,16 @@ def as_factors(factors: Any, *, discrete: Sequence[bool] | None = None) -> Facto
     if isinstance(factors, pl.Series):
         factors = factors.to_frame()
     if isinstance(factors, pl.DataFrame):
-        columns = [factors[name].to_numpy() for name in factors.columns]
         names = tuple(factors.columns)
         for name in names:
+            if factors[name].dtype.is_nested():
+                raise InputError(f"factor '{name}' holds lists; a factor has one value a row")
             if factors[name].null_count():
                 raise InputError(
                     f"factor '{name}' has {factors[name].null_count()} missing values; "
                     "fill them or leave these rows out"
                 )
+        columns = [_numbers(factors[name]).to_numpy() for name in names]
     else:
         array = np.asarray(factors)
         array = array[:, None] if array.ndim == 1 else array
@@ -143,6 +145,11 @@ def as_factors(factors: Any, *, discrete: Sequence[bool] | None = None) -> Facto
     return Factors(values, np.array(kinds, dtype=bool), names)
 
 
+def _numbers(column: pl.Series) -> pl.Series:
+    """Return times as amounts."""
+    return column.to_physical().cast(pl.Float64) if column.dtype.is_temporal() else column
+
+
 def as_labels(labels: Any, names: Sequence[str] | None = None) -> tuple[Bools, tuple[str, ...]]:
     """Turn one value a row, or a matrix of yes and no, into a bool matrix (n, c) and names.
 
@@ -153,7 +160,10 @@ def as_labels(labels: Any, names: Sequence[str] | None = None) -> tuple[Bools, t
     [[False, True], [True, False], [False, True]]
     """
     if isinstance(labels, pl.DataFrame):
-        names = labels.columns if names is None else names
+        if labels.width == 1 and not labels.to_series().dtype.is_numeric():
+            labels = labels.to_series()
+        else:
+            names = labels.columns if names is None else names
     array = np.asarray(labels)
     if array.ndim == 1:
         found = np.unique(array)
