@@ -30,7 +30,7 @@ from semascope.measure import evaluate
 from semascope.measure.yardsticks import quiver
 
 ROWS, LATENTS, ACTIVE, TRAINED = 4000, 512, 4, 200_000
-EACH, TRAIN, FEWEST, VALUES = 240, 160, 24, 3
+EACH, TRAIN, FEWEST, VALUES = 200, 130, 24, 3
 
 
 def banking(metrics: list[str] | None) -> None:

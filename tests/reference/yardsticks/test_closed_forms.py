@@ -275,3 +275,13 @@ def test_items_that_are_sums_of_their_concepts() -> None:
     # A direction at 45 degrees of the truth leaves half.
     aside = compositionality([[1.0, 1.0]], [[1.0, 0.0]], [[True]], mean=[0, 0])
     assert aside == pytest.approx([0.5])
+
+
+def test_total_correlation_of_sparse_codes_is_seen() -> None:
+    """Two latents that always fire together, among many that do not."""
+    random = np.random.default_rng(0)
+    codes = (random.random((2000, 12)) < 0.05).astype(float)
+    apart = total_correlation(codes)
+    codes[:, 1] = codes[:, 0]
+    assert apart < 0.1
+    assert 2 < total_correlation(codes) < 4  # -ln(1 - 0.999 ** 2) / 2

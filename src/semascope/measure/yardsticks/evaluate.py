@@ -50,7 +50,7 @@ def evaluate(
     Whatever is fitted or chosen is fitted and chosen on one part of the rows, and numbers come from
     the other. Intervals (95 %) are delete-a-group jackknife over the units in ``n``, by default 20
     groups, fewer for slow metrics; what was fitted on other rows stays as it is. The null is what
-    dealing out labels at random reaches (mean of 1 to 5 draws), or a constant.
+    dealing out labels at random reaches (mean of 1 to 5 draws), or what `metrics` says.
 
     Parameters
     ----------
@@ -219,6 +219,8 @@ def _interval(
 
 
 def _null(metric: Metric, subject: Subject, shuffled: dict[int, Subject]) -> float | None:
+    if callable(metric.null):
+        return metric.null(subject)
     if metric.null != "shuffled":
         return metric.null
     found = []

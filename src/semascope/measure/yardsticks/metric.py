@@ -69,8 +69,9 @@ class Metric:
         Takes a `Subject`.
     baselines : tuple of str
         Which stand-ins it is read off as well.
-    null : float or "shuffled" or None
-        A number that chance reaches, or that labels are dealt out at random to learn it.
+    null : float or "shuffled" or callable or None
+        A number that chance reaches, or that labels are dealt out at random to learn it, or what
+        finds it for a `Subject`.
 
     Examples
     --------
@@ -92,4 +93,4 @@ class Metric:
     needs: tuple[str, ...]
     read: Callable[[Subject], Reading]
     baselines: tuple[str, ...] = ()
-    null: float | Literal["shuffled"] | None = None
+    null: float | Literal["shuffled"] | Callable[[Subject], float] | None = None
