@@ -50,8 +50,9 @@ def evaluate(
     Whatever is fitted or chosen is fitted and chosen on one part of the rows, and numbers come from
     the other. Intervals (95 %) are delete-a-group jackknife over the units in ``n``, by default 20
     groups, fewer for slow metrics; what was fitted on other rows stays as it is. On planted codes
-    they held the truth in 94 to 98 of 100 draws with 500 test rows, in 88 to 100 with 100 rows. The null is what
-    dealing out labels at random reaches (mean of 1 to 5 draws), or what `metrics` says.
+    they held the truth in 94 to 98 of 100 draws with 500 test rows, in 88 to 100 with 100 rows. The
+    null is what dealing out labels at random reaches (mean of 1 to 5 draws), or what `metrics`
+    says.
 
     Parameters
     ----------
