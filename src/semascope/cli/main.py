@@ -60,6 +60,7 @@ def main() -> None:
         find,
         learn,
         log,
+        measure,
         name,
         show,
         verify,

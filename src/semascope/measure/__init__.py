@@ -17,12 +17,15 @@ from semascope.measure.simulated import simulation, simulation_requests
 from semascope.measure.steered import steering
 from semascope.measure.strength import predicted_strength
 from semascope.measure.trust import Verdict, verify_name, verify_names
+from semascope.measure.yardsticks import METRICS, Metric, evaluate, metrics
 
 __all__ = [
+    "METRICS",
     "VERDICTS",
     "Contradictions",
     "Judge",
     "LabelMatch",
+    "Metric",
     "RuleScores",
     "Sample",
     "Trial",
@@ -36,6 +39,7 @@ __all__ = [
     "decide",
     "detection",
     "detection_requests",
+    "evaluate",
     "false_parts",
     "fuzzing",
     "fuzzing_requests",
@@ -43,6 +47,7 @@ __all__ = [
     "intervention_requests",
     "intruder",
     "judged",
+    "metrics",
     "p_names",
     "p_rows",
     "predicted_strength",

@@ -1,0 +1,176 @@
+"""``semascope measure``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from semascope.cli.main import app
+from semascope.cli.show import Format
+from semascope.core import InputError
+from semascope.lexicon import load
+
+_SHORT = {
+    "random atoms": "random",
+    "PCA": "PCA",
+    "PCA, as many axes as active": "PCA, L0 axes",
+    "raw embedding": "raw",
+    "difference of means": "mean diff.",
+}
+
+
+@app.command()
+def measure(
+    lexicon: Annotated[Path | None, typer.Argument(help="A lexicon.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option(help="Column of the items for labels; may be repeated.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Metric, group (core, labels, disentanglement, concept sets) or all; may be "
+            "repeated. By default all that are not slow."
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Column that tells where rows come from.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Vectors that the lexicon was learned from.")
+    ] = None,
+    other: Annotated[
+        list[Path] | None,
+        typer.Option(help="A lexicon from another seed, for stability; may be repeated."),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Measure random atoms, PCA and others too.")
+    ] = True,
+    list_metrics: Annotated[
+        bool, typer.Option("--list", help="List the metrics: formula, source, range, limits.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+) -> None:
+    """Measure how good the dictionary of a lexicon is, with chance levels and baselines."""
+    from semascope.pipeline.measuring import measure_saved
+
+    if list_metrics:
+        _list(format)
+        return
+    if lexicon is None:
+        raise InputError("which lexicon? semascope measure NAME.lexicon (or --list)")
+    shows = Console(stderr=True)
+    with shows.status("") as status:
+        found = measure_saved(
+            load(lexicon),
+            labels=labels or (),
+            groups=groups,
+            metrics=metrics,
+            vectors=vectors,
+            others=[load(path) for path in other or ()],
+            baselines=baselines,
+            on_step=lambda name: status.update(name),
+        )
+    if format is not Format.table:
+        _plain(found.table, format)
+        return
+    console = Console()
+    console.print(_table(found.table))
+    for line in _notes(found.table, found.notes):
+        console.print(Text(line, style="dim"))
+
+
+def _table(records: pl.DataFrame) -> Table:
+    beside = [name for name in _SHORT if name in set(records["of"])]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    for title in ("value  [95 %]", "chance", *(_SHORT[name] for name in beside), "n"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("better", style="dim")
+    values = {(r["metric"], r["of"]): r["value"] for r in records.iter_rows(named=True)}
+    for row in records.filter(of="codes").drop_nulls("value").iter_rows(named=True):
+        interval = "" if row["low"] is None else f"  [{_short(row['low'])}, {_short(row['high'])}]"
+        table.add_row(
+            row["metric"],
+            f"{_short(row['value'])}{interval}",
+            _short(row["null"]),
+            *(_short(values.get((row["metric"], name))) for name in beside),
+            f"{row['n']:,}",
+            "" if row["better"] == "neither" else row["better"],
+        )
+    return table
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _notes(records: pl.DataFrame, notes: list[str]) -> list[str]:
+    ours = records.filter(of="codes")
+    said = [f"{r['metric']}: {r['note']}" for r in ours.iter_rows(named=True) if r["note"]]
+    rare = max(records["failures"].to_list(), default=0)
+    if rare:
+        notes = [*notes, f"{rare} labels are on one side of the rows only and were left out"]
+    return ["", *said, *notes, "how each is defined, and its limits: semascope measure --list"]
+
+
+def _plain(table: pl.DataFrame, format: Format) -> None:
+    if format is Format.json:
+        typer.echo(json.dumps(table.to_dicts(), indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        nested = [name for name, kind in table.schema.items() if kind.is_nested()]
+        typer.echo(table.with_columns(pl.col(nested).list.join(", ")).write_csv(), nl=False)
+    else:
+        typer.echo(_markdown(table))
+
+
+def _markdown(table: pl.DataFrame) -> str:
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * table.width]
+    for row in table.iter_rows():
+        cells = [_cell(cell).replace("|", "\\|").replace("\n", " ") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return _short(cell)
+    return ", ".join(cell) if isinstance(cell, list) else str(cell)
+
+
+def _list(format: Format) -> None:
+    from semascope.measure import metrics
+
+    table = metrics()
+    if format is not Format.table:
+        if format is Format.json:
+            # JSON has no infinity.
+            infinite = pl.col("low", "high")
+            table = table.with_columns(pl.when(infinite.is_finite()).then(infinite).name.keep())
+        _plain(table, format)
+        return
+    console = Console()
+    for group, part in table.group_by("group", maintain_order=True):
+        console.print(Text(str(group[0]), style="bold"))
+        for row in part.iter_rows(named=True):
+            console.print(Text(f"  {row['metric']}", style="bold"), end="")
+            needs = f"; needs {', '.join(row['needs'])}" if row["needs"] else ""
+            console.print(Text(f"  {row['cost']}{needs}", style="dim"))
+            console.print(Text(f"      {row['formula']}  ({row['source']})"))
+            better = "" if row["better"] == "neither" else f"{row['better']} is better, "
+            limits = f"; {row['limits']}" if row["limits"] else ""
+            console.print(
+                Text(f"      {better}{row['low']:g} to {row['high']:g}, chance: ", style="dim")
+                + Text(f"{row['chance']}{limits}", style="dim")
+            )
+        console.print()

@@ -1,0 +1,187 @@
+"""Linear probes: what can be read off vectors or codes, fitted on some rows, used on others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from semascope.core import generator
+from semascope.measure.yardsticks.inputs import Bools, Floats, Ints
+
+# Inverse strengths of the penalty that are tried, on inputs of unit variance.
+_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+_TRIED = 4
+_RIDGE = (1e-3, 1e-1, 1e1, 1e3)
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A linear classifier: scores are ``x @ weights.T + bias``, one column a value.
+
+    Parameters
+    ----------
+    values : ndarray of int64, shape (c,)
+        What can be said, ascending; of two, scores are of the second.
+    weights : ndarray of float64, shape (c, d) or (1, d)
+    bias : ndarray of float64, shape (c,) or (1,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import fit_probe
+    >>> probe = fit_probe(np.array([[0.0], [1.0], [0.1], [0.9]] * 5), np.array([0, 1, 0, 1] * 5))
+    >>> probe.predict(np.array([[0.2], [0.8]])).tolist()
+    [0, 1]
+    """
+
+    values: Ints
+    weights: Floats
+    bias: Floats
+
+    def scores(self, x: Floats) -> Floats:
+        """Return scores (n, c), or (n, 1) for two values."""
+        return np.asarray(x @ self.weights.T + self.bias)
+
+    def probabilities(self, x: Floats) -> Floats:
+        """Return probabilities (n, c), two columns for two values."""
+        from scipy.special import expit, softmax
+
+        scores = self.scores(x)
+        if scores.shape[1] == 1:
+            return np.concatenate([expit(-scores), expit(scores)], axis=1)
+        return np.asarray(softmax(scores, axis=1))
+
+    def predict(self, x: Floats) -> Ints:
+        """Return the likeliest value of each row."""
+        scores = self.scores(x)
+        best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
+        return np.asarray(self.values[best.astype(np.int64)])
+
+
+def fit_probe(x: Floats, y: Any, *, strength: float | None = None, seed: int = 0) -> Probe:
+    """Fit a logistic probe; the strength of its penalty is chosen on a quarter of the rows.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    y : array-like of int or bool, shape (n,)
+        Two or more values.
+    strength : float, optional
+        Inverse strength of the L2 penalty on inputs of unit variance.
+    seed : int
+        The quarter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import fit_probe
+    >>> fit_probe(np.array([[0.0], [1.0]] * 10), [0, 1] * 10, strength=1.0).weights[0, 0] > 0
+    np.True_
+    """
+    y = np.asarray(y).astype(np.int64)
+    if strength is None:
+        strength = choose_strength(x, [y], seed=seed)
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 1e-12, scale, 1.0)
+    values = np.unique(y)
+    if len(values) == 1:
+        return Probe(values, np.zeros((1, x.shape[1])), np.full(1, -np.inf))
+    model = _logistic(strength).fit((x - mean) / scale, y)
+    weights = np.asarray(model.coef_, dtype=np.float64) / scale
+    return Probe(values, weights, np.asarray(model.intercept_ - weights @ mean))
+
+
+def choose_strength(x: Floats, targets: list[Ints], *, seed: int = 0) -> float:
+    """Return the inverse penalty with the least log-loss on a quarter of the rows.
+
+    Of many targets the first few decide for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks.probes import choose_strength
+    >>> choose_strength(np.array([[0.0], [1.0]] * 20), [np.array([0, 1] * 20)]) >= 1
+    True
+    """
+    from sklearn.metrics import log_loss
+
+    order = generator(seed, "probe").permutation(len(x))
+    held, kept = order[: len(x) // 4], order[len(x) // 4 :]
+    losses = np.zeros(len(_STRENGTHS))
+    for y in targets[:_TRIED]:
+        known = np.unique(y[kept])
+        inside = held[np.isin(y[held], known)]
+        if len(known) < 2 or not len(inside):
+            continue
+        for s, strength in enumerate(_STRENGTHS):
+            probe = fit_probe(x[kept], y[kept], strength=strength)
+            losses[s] += log_loss(y[inside], probe.probabilities(x[inside]), labels=known)
+    return _STRENGTHS[int(losses.argmin())] if losses.any() else 1.0
+
+
+def ridge(x: Floats, y: Floats, *, penalty: float | None = None) -> tuple[Floats, Floats]:
+    """Fit all columns of `y` at once by penalised least squares; weights (d, c) and bias (c,).
+
+    Its directions are those of linear discriminants, at the cost of one decomposition. The penalty,
+    as a share of the mean variance of `x`, is chosen by generalised cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks.probes import ridge
+    >>> weights, bias = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]]))
+    >>> round(float(weights[0, 0]), 1)
+    2.0
+    """
+    centre, level = x.mean(axis=0), y.mean(axis=0)
+    a, b = x - centre, y - level
+    if len(x) >= x.shape[1]:
+        values, vectors = np.linalg.eigh(a.T @ a)
+        values = np.maximum(values, 0)
+    else:
+        # Fewer rows than columns: the same axes from the smaller matrix.
+        values, rows = np.linalg.eigh(a @ a.T)
+        kept = values > 1e-10 * max(float(values[-1]), 1e-12)
+        values = values[kept]
+        vectors = a.T @ (rows[:, kept] / np.sqrt(values))
+    inside = vectors.T @ (a.T @ b)
+    unit = max(float(values.sum()) / x.shape[1], 1e-12)
+    if penalty is None:
+        total, n = float(np.square(b).sum()), len(x)
+        scores = []
+        for share in _RIDGE:
+            shrunk = 1 / (values + share * unit)
+            fit = inside * shrunk[:, None]
+            rest = total - 2 * (inside * fit).sum() + (values[:, None] * np.square(fit)).sum()
+            free = max(n - 1 - float((values * shrunk).sum()), 1.0)
+            scores.append(rest / free**2)
+        penalty = _RIDGE[int(np.argmin(scores))]
+    weights = vectors @ (inside / (values + penalty * unit)[:, None])
+    return weights, level - centre @ weights
+
+
+def aurocs_of(scores: Floats, truth: Bools) -> Floats:
+    """Return the AUROC of each column; not a number where a label has no rows or all of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks.probes import aurocs_of
+    >>> aurocs_of(np.array([[1.0], [2.0]]), np.array([[False], [True]]))
+    array([1.])
+    """
+    from scipy.stats import rankdata
+
+    positive = truth.sum(axis=0).astype(np.float64)
+    pairs = positive * (len(truth) - positive)
+    ranks = rankdata(scores, axis=0)
+    wins = (ranks * truth).sum(axis=0) - positive * (positive + 1) / 2
+    return np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
+
+
+def _logistic(strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=100, tol=1e-3)

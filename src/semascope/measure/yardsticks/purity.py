@@ -1,0 +1,139 @@
+"""What codes that stand for concepts know of other concepts: oracle and niche impurity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from semascope.core import InputError
+from semascope.measure.yardsticks.inputs import (
+    Bools,
+    Floats,
+    Ints,
+    as_labels,
+    dense_codes,
+    require_rows,
+)
+from semascope.measure.yardsticks.probes import aurocs_of, ridge
+
+_NICHES = 10
+
+
+def stand_ins(codes: Any, labels: Any) -> Ints:
+    """Return for each label a code of its own, at the best total absolute correlation.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks import stand_ins
+    >>> stand_ins([[0, 1], [1, 0], [0, 0]], [[True, False], [False, True], [False, False]])
+    array([1, 0])
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    x, (truth, _) = dense_codes(codes), as_labels(labels)
+    require_rows(len(x), labels=truth)
+    if x.shape[1] < truth.shape[1]:
+        raise InputError(f"{x.shape[1]} codes cannot stand for {truth.shape[1]} labels")
+    columns, found = linear_sum_assignment(-np.abs(_correlations(x, truth)).T)
+    return np.asarray(found[np.argsort(columns)], dtype=np.int64)
+
+
+def oracle_impurity(codes: Any, labels: Any, *, match: Ints | None = None) -> float:
+    """Return OIS: how far codes of concepts predict other concepts better or worse than labels do.
+
+    ``2/c ||A(codes) - A(labels)||_F`` with ``A_ij`` the AUROC with which what stands for concept i
+    ranks the rows of concept j. 0 if codes know of other concepts what their label does; 1 at most.
+    The paper trains a network for each AUROC; a scalar needs none unless its order is scrambled.
+
+    Parameters
+    ----------
+    codes : Codes, sparse matrix or array of shape (n, m)
+    labels : anything `as_labels` takes, n rows, two labels or more
+    match : ndarray of int64, shape (c,), optional
+        The code that stands for each label; by default `stand_ins` on the same rows.
+
+    References
+    ----------
+    Zarlenga et al., "Towards robust metrics for concept representation evaluation", 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import oracle_impurity
+    >>> y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=bool)
+    >>> oracle_impurity(y, y)
+    0.0
+    """
+    x, (truth, _) = dense_codes(codes), as_labels(labels)
+    require_rows(len(x), labels=truth)
+    c = truth.shape[1]
+    if c < 2:
+        raise InputError("impurity is about other labels; it needs two or more")
+    x = x[:, stand_ins(x, truth) if match is None else match]
+    learned, known = _pairwise(x, truth), _pairwise(truth.astype(np.float64), truth)
+    inside = np.isfinite(learned) & np.isfinite(known)
+    return float(2 / c * np.linalg.norm(np.where(inside, learned - known, 0)))
+
+
+def niche_impurity(codes: Any, labels: Any, *, train: Ints, test: Ints) -> float:
+    """Return NIS: how well a label is predicted from codes outside its niche.
+
+    The niche of a label at level b holds the codes that correlate with it by more than b; from all
+    others the label is predicted (least squares, AUROC on `test`, mean over labels), and the score
+    is the mean over b from 0 to 1. 0.5 if everything about a label lies in codes that equal it.
+
+    Parameters
+    ----------
+    codes : Codes, sparse matrix or array of shape (n, m)
+    labels : anything `as_labels` takes, n rows
+    train, test : ndarray of int64
+        Rows to fit on and to score.
+
+    References
+    ----------
+    Zarlenga et al., "Towards robust metrics for concept representation evaluation", 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import niche_impurity
+    >>> y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 10, dtype=bool)
+    >>> rows = np.arange(40)
+    >>> round(niche_impurity(y, y, train=rows[:20], test=rows[20:]), 2)
+    0.5
+    """
+    x, (truth, _) = dense_codes(codes), as_labels(labels)
+    require_rows(len(x), labels=truth)
+    inside = np.abs(_correlations(x[train], truth[train]))
+    out = []
+    for c in range(truth.shape[1]):
+        before = np.zeros(0, dtype=np.int64)
+        score = 0.5
+        for level in (np.arange(_NICHES) + 0.5) / _NICHES:
+            outside = np.flatnonzero(inside[:, c] <= level + 1e-9)
+            if len(outside) != len(before):
+                target = truth[train, c : c + 1].astype(np.float64)
+                weights, bias = ridge(x[np.ix_(train, outside)], target)
+                said = x[np.ix_(test, outside)] @ weights + bias
+                score = float(aurocs_of(said, truth[test, c : c + 1])[0])
+            before = outside
+            out.append(score)
+    return float(np.nanmean(out))
+
+
+def _correlations(x: Floats, truth: Bools) -> Floats:
+    a, b = x - x.mean(axis=0), truth - truth.mean(axis=0)
+    length = np.outer(np.linalg.norm(a, axis=0), np.linalg.norm(b, axis=0))
+    return np.asarray(np.where(length > 1e-12, a.T @ b / np.maximum(length, 1e-12), 0.0))
+
+
+def _pairwise(x: Floats, truth: Bools) -> Floats:
+    """AUROC of each column for each label, whichever way round."""
+    from scipy.stats import rankdata
+
+    positive = truth.sum(axis=0).astype(np.float64)
+    pairs = positive * (len(truth) - positive)
+    wins = rankdata(x, axis=0).T @ truth - positive * (positive + 1) / 2
+    out = np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
+    return np.asarray(np.maximum(out, 1 - out))
