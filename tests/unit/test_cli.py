@@ -23,7 +23,8 @@ from semascope.kernels.native import chosen
 from semascope.vectors import VectorStore
 
 COMMANDS = (
-    *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "demo", "doctor"),
+    *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "explain", "demo"),
+    "doctor",
     "version",
 )
 SENTENCES = {

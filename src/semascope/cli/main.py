@@ -52,7 +52,18 @@ def main() -> None:
     SystemExit: 0
     """
     # Imported for their side effect of registering; here, so that each other's imports stay lazy.
-    from semascope.cli import demo, doctor, edit, encode, find, learn, log, name, show  # noqa: F401
+    from semascope.cli import (  # noqa: F401
+        demo,
+        doctor,
+        edit,
+        encode,
+        explain,
+        find,
+        learn,
+        log,
+        name,
+        show,
+    )
 
     # A command may be told --debug before or after its name.
     if "--debug" in sys.argv[1:]:

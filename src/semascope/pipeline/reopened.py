@@ -67,7 +67,7 @@ def reopen(
         relevance = ByWords(lexicon.items[lexicon.text])
         if encoded:
             relevance = ByEncoder(lexicon.vectors_of, source)
-    leave_out = [str(lexicon.info.get("id", "id"))]
+    leave_out = [str(lexicon.info.get("id", "id")), *(lexicon.info.get("leave_out") or [])]
     return Material(source, lexicon.items, rows, lexicon.text, relevance, leave_out, seed)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from semascope.core import Score
-from semascope.lexicon import Contrast, Lexicon, Relevance, Rows
+from semascope.lexicon import AnyName, Contrast, Lexicon, Relevance, Rows
 from semascope.measure import (
     coherence,
     intruder,
@@ -22,7 +22,6 @@ from semascope.measure import (
 )
 from semascope.measure.trust import other_names
 from semascope.name import STATED
-from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.reopened import reopen
 from semascope.vectors import VectorSource
