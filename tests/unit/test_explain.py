@@ -14,7 +14,8 @@ import pytest
 import semascope as sc
 from semascope.cli import main
 from semascope.core import InputError, split_of
-from semascope.explain import Findings, outcome
+from semascope.explain import Findings, compare, outcome
+from semascope.lexicon import AnyName
 
 N, M = 700, 24
 PLANTED = 2
@@ -83,6 +84,7 @@ def test_each_kind_finds_what_was_planted(
     assert first["stability"] > 0.9
     # What was chosen, and what was tested, are effects on different rows.
     assert first["chosen"] != first["effect"]
+    assert (first["chosen"] is None) == (unit == "times")
     verify = (split_of(f"row-{i}" for i in (range(N) if kind != "paired" else np.arange(N) // 2))
               == 2).sum()  # fmt: skip
     assert first["n"] == (verify // 2 if kind == "paired" else verify)
@@ -317,3 +319,93 @@ def test_the_command_line_says_the_same(
     assert Path("forest.png").stat().st_size > 1000
     assert "no column 'wom'" in run("--outcome", "wom")
     assert "did you mean 'won'" in run("--outcome", "wom")
+
+
+# Two sets ------------------------------------------------------------------------------------
+
+
+def two_sets() -> tuple[np.ndarray, np.ndarray]:
+    """More of the first concept in a, the second one stronger in b, the others alike."""
+    random = np.random.default_rng(8)
+    a, b = ((random.random((400, 10)) < 0.3) * (1 + random.random((400, 10))) for _ in range(2))
+    a[:, 0] = random.random(400) < 0.6
+    b[:, 1] *= 1.6
+    return a, b
+
+
+def test_two_sets_differ_where_it_was_planted() -> None:
+    a, b = two_sets()
+    names = [f"word {j}" for j in range(10)]
+    found = compare(a, b, names=names, called=("live", "train"))
+    assert set(found.findings["name"]) == {"word 0", "word 1"}
+    first = found.table.filter(name="word 0").row(0, named=True)
+    assert first["effect"] == pytest.approx(100 * (first["a"] - first["b"]))
+    assert first["low"] < 30 < first["high"]
+    second = found.table.filter(name="word 1").row(0, named=True)
+    assert second["q"] > 0.05
+    assert second["strength_high"] < 0
+    assert any(
+        s.startswith("“word 0” is 3") and "more frequent in live" in s for s in found.sentences
+    )
+    turned = compare(b, a, names=names).table.filter(name="word 0").row(0, named=True)
+    assert turned["effect"] == pytest.approx(-first["effect"])
+    found.save("drift")
+    assert pl.read_parquet("drift/findings.parquet").equals(found.table)
+    assert len(found.plot().axes) == 1
+
+
+def test_items_of_one_group_count_together() -> None:
+    """What one author repeats is no difference between two sets of authors."""
+    random = np.random.default_rng(9)
+    authors = np.repeat(np.arange(24), 25)
+    shown = (random.random((24, 30)) < 0.4)[authors].astype(float)
+    groups = authors[:300], authors[300:]
+    alone = compare(shown[:300], shown[300:])
+    together = compare(shown[:300], shown[300:], groups=groups)
+    assert len(alone.findings) > 10
+    assert len(together.findings) == 0
+
+
+def test_rows_of_a_lexicon_are_compared_where_nothing_was_fitted(learned: Path) -> None:
+    lex = sc.load(learned)
+    tea = (lex.items["topic"] == "tea").to_numpy()
+    found = compare(tea, ~tea, lexicon=lex, called=("tea", "the rest"))
+    assert found.table["n_a"][0] == (tea & (lex.splits == 2)).sum()
+    assert found.table["effect"].max() > 60
+    with pytest.raises(InputError, match="mask of tea has 3 values"):
+        compare(tea[:3], ~tea, lexicon=lex, called=("tea", "the rest"))
+
+
+def test_sets_that_do_not_fit_are_refused() -> None:
+    a, b = two_sets()
+    with pytest.raises(InputError, match="A has 10 concepts, B 9"):
+        compare(a, b[:, :9])
+    with pytest.raises(InputError, match="two items of either set"):
+        compare(a, b[:1])
+    with pytest.raises(InputError, match="groups must have a value for each item"):
+        compare(a, b, groups=(np.arange(3), np.arange(400)))
+
+
+# Learning for it -----------------------------------------------------------------------------
+
+
+def test_columns_that_are_not_there_are_named() -> None:
+    items = pl.DataFrame({"id": [str(i) for i in range(60)], "pair": [None, *range(59)]})
+    vectors = np.random.default_rng(0).standard_normal((60, 4))
+    with pytest.raises(InputError, match=r"no column 'pairs'.*did you mean 'pair'"):
+        sc.learn(items, id="id", vectors=vectors, together="pairs", progress=False)
+    with pytest.raises(InputError, match="no column 'won'"):
+        sc.learn(items, id="id", vectors=vectors, leave_out=["won"], progress=False)
+    with pytest.raises(InputError, match="missing at row 0"):
+        sc.learn(items, id="id", vectors=vectors, together="pair", progress=False)
+
+
+def test_a_rule_that_begins_like_a_value_is_scored_as_a_rule(learned: Path) -> None:
+    lex = sc.load(learned)
+    rule = "topic = tea and liking > 0.5"
+    lex.base = lex.base.with_columns(
+        name=pl.lit(rule), name_kind=pl.lit("rule"), threshold=pl.lit(1.0)
+    )
+    scores = AnyName.of(lex, None, np.zeros(0, dtype=np.int64))([rule], np.arange(len(lex.items)))
+    wanted = (lex.items["topic"] == "tea") & (lex.items["liking"] > 0.5)
+    assert scores[0].tolist() == wanted.cast(pl.Float32).to_list()

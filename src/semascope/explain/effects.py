@@ -265,7 +265,7 @@ class _Design:
         square = (x**2).T @ y**2 - 2 * value * ((x**3).T @ y) + value**2 * (x**4).sum(0)[:, None]
         cube = (x**3).T @ y**3 - 3 * value * ((x**4).T @ y**2)
         cube += 3 * value**2 * ((x**5).T @ y) - value**3 * (x**6).sum(0)[:, None]
-        return np.asarray(cube / np.maximum(square, 1e-300) ** 1.5)
+        return np.asarray(cube / np.where(square > 0, square, 1.0) ** 1.5)
 
     def _hc2(self, rest: Floats, length: Floats, value: Floats) -> Floats:
         left = 1 - self.leverage[:, None] - rest**2 / length

@@ -117,7 +117,8 @@ def outcome(
         - ``name_effect``, ``name_low``, ``name_high``, ``name_p``, ``name_q``: effect of what the
           name says about a row, without its codes.
         - ``by_p``, ``by_q``: whether the effect differs between subgroups.
-        - ``chosen``: the effect on *discover* and *name* rows; ``note``: why it was not tested.
+        - ``chosen``: the effect on *discover* and *name* rows (for counts and survival only with
+          `most`); ``note``: why it was not tested.
 
     Raises
     ------

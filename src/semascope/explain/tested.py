@@ -114,7 +114,10 @@ def concept_effects(
     problem = setting.problem(verify)
     here = active[problem.rows]
     chosen_on = _or_none(setting, rest)
-    before = None if chosen_on is None else marginal(chosen_on, active[chosen_on.rows])
+    before = None
+    # Models that are fitted one by one are not fitted for what nobody asked.
+    if chosen_on is not None and (options.most is not None or not _is_slow(problem)):
+        before = marginal(chosen_on, active[chosen_on.rows])
     tested, notes = _eligible(problem, here, options)
     if options.most is not None and before is not None:
         p = np.nan_to_num(before.p.reshape(len(tested), -1), nan=1.0).min(axis=1)
@@ -132,8 +135,7 @@ def concept_effects(
     found = marginal(problem, here[:, tested])
     for name in ("effect", "low", "high", "p"):
         wide.put(name, getattr(found, name), tested)
-    if before is not None:
-        wide.put("chosen", before.effect)
+    wide.put("chosen", np.full(wide.shape, np.nan) if before is None else before.effect)
     wide.columns["q"] = adjusted(wide.columns["p"])
     _joint(wide, problem, chosen_on, active, tested, options)
     _doses(wide, problem, strengths, rest, tested, options)
@@ -252,8 +254,7 @@ def _doses(
     names = ("dose_weak", "dose_middle", "dose_strong")
     values = {name: np.full((m, r), np.nan) for name in names}
     shapes: list[str | None] = [None] * m
-    # Models that are fitted one by one are fitted for findings only.
-    slow = problem.outcome.kind in ("count", "survival")
+    slow = _is_slow(problem)  # then for findings only
     before, here = strengths[rest].tocsc(), strengths[problem.rows].tocsc()
     for j in tested:
         if r > 1 or (slow and not wide.columns["q"][j, 0] <= options.level):
@@ -287,6 +288,10 @@ def _eligible(problem: Problem, here: Any, options: Options) -> tuple[Rows, list
 def _sizes(problem: Problem, here: Any) -> npt.NDArray[np.int64]:
     """Active rows; of pairs those that differ."""
     return np.asarray(abs(problem.units(here)).sum(axis=0)).ravel().astype(np.int64)
+
+
+def _is_slow(problem: Problem) -> bool:
+    return problem.outcome.kind in ("count", "survival")
 
 
 def _or_none(setting: Setting, rows: Rows) -> Problem | None:
