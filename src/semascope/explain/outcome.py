@@ -139,7 +139,7 @@ def outcome(
     >>> stars = 3.0 * x[:, 1] + random.standard_normal(600)
     >>> found = sc.explain.outcome(x, stars, names=["tea", "train", "dog"], name="rating")
     >>> found.sentences
-    ['items with “train” have a rating that is 2.8 higher [2.4, 3.2]']
+    ['items with “train” have a rating that is 2.8 higher [2.3, 3.2]']
     """
     options = Options(level, knockoff_level, fewest, most, seed)
     given = read_given(

@@ -70,7 +70,7 @@ def number(value: float, width: float) -> str:
     --------
     >>> from semascope.explain.sentences import number
     >>> number(12345.6, 800.0), number(0.1234, 0.02), number(6.04, 5.0)
-    ('12,300', '0.12', '6')
+    ('12,300', '0.123', '6')
     """
     import math
 
