@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,8 @@ def learn(
     refine: Literal["none", "refit", "pursuit"] = "refit",
     split: Literal["sentence", "paragraph"] | None = None,
     encoding: str | None = None,
+    together: str | None = None,
+    leave_out: Sequence[str] = (),
     previous: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -69,6 +72,11 @@ def learn(
         Embed long texts piece by piece instead of truncating them.
     encoding : str, optional
         Encoding of a text file, if it is not UTF-8.
+    together : str, optional
+        Column whose equal values stay on one side of the split: pairs that were compared, or all
+        rows of one author. Its values are hashed instead of the ids.
+    leave_out : sequence of str
+        Columns that must not become names: outcomes that are to be explained later.
     previous : path, optional
         A lexicon over the same encoder whose concept ids go on where atoms match.
     seed : int, default 0
@@ -135,6 +143,8 @@ def learn(
             refine=refine,
             split=split,
             encoding=encoding,
+            together=together,
+            leave_out=(leave_out,) if isinstance(leave_out, str) else tuple(leave_out),
             previous=None if previous is None else Path(previous),
             seed=seed,
             resume=resume,

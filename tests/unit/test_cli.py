@@ -23,8 +23,8 @@ from semascope.kernels.native import chosen
 from semascope.vectors import VectorStore
 
 COMMANDS = (
-    *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "demo", "doctor"),
-    *("measure", "version"),
+    *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "explain", "demo"),
+    *("doctor", "measure", "verify", "version"),
 )
 SENTENCES = {
     "train": ("the train to {} was late", "my seat on the train to {} was taken"),

@@ -44,6 +44,16 @@ def learn(
         typer.Option(help="Embed long texts by 'sentence' or 'paragraph' instead of truncating."),
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding, if not UTF-8.")] = None,
+    together: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose equal values stay on one side of the split: pairs, authors."
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Column that must not become a name: an outcome (may be repeated)."),
+    ] = None,
     previous: Annotated[
         Path | None, typer.Option(help="Lexicon whose concept ids go on where atoms match.")
     ] = None,
@@ -103,6 +113,8 @@ def learn(
             refine=refine,  # type: ignore[arg-type]
             split=split,  # type: ignore[arg-type]
             encoding=encoding,
+            together=together,
+            leave_out=leave_out or (),
             previous=previous,
             seed=seed,
             resume=resume,

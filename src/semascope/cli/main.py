@@ -57,6 +57,7 @@ def main() -> None:
         doctor,
         edit,
         encode,
+        explain,
         find,
         learn,
         log,

@@ -1,6 +1,7 @@
 """The artifact that people save, share and open: dictionary, concepts, provenance, edits."""
 
 from semascope.lexicon.adding import add
+from semascope.lexicon.any_name import AnyName, names_on_one_scale, phrase_relevance
 from semascope.lexicon.by_rule import ByRule, check_rule, holds
 from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_combined
 from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latents
@@ -33,6 +34,7 @@ __all__ = [
     "MEASURED",
     "SCHEMA",
     "SCHEMA_VERSION",
+    "AnyName",
     "ByEncoder",
     "ByPattern",
     "ByRule",
@@ -71,8 +73,10 @@ __all__ = [
     "load",
     "match_concepts",
     "merge",
+    "names_on_one_scale",
     "parse_pattern",
     "parse_rule",
+    "phrase_relevance",
     "record",
     "replay",
     "split",

@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon import Contrast, Lexicon
+from semascope.lexicon import AnyName, Contrast, Lexicon
 from semascope.measure import Contradictions, contradictions
 from semascope.name import associations, candidate_phrases, describing_columns
-from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.naming import Material
 from semascope.pipeline.reopened import reopen

@@ -11,12 +11,12 @@ import polars as pl
 from semascope.core import InputError
 from semascope.lexicon import (
     MEASURED,
-    ByEncoder,
-    ByWords,
+    AnyName,
     Contrast,
     Edit,
     Lexicon,
     Relevance,
+    phrase_relevance,
     record,
     split_rows,
     stored_vectors,
@@ -24,9 +24,8 @@ from semascope.lexicon import (
 from semascope.measure import Verdict, decide, verify_names
 from semascope.name import name_concepts
 from semascope.name.held_in import threshold
-from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.drawn import lexicon_contrasts
-from semascope.vectors import VectorSource
+from semascope.pipeline.reopened import left_out
 
 _UNSCORED = (
     "without texts only a name that states a value, a rule or an order of events can be measured"
@@ -91,7 +90,7 @@ def measure_edits(
     if picked:
         source, _ = stored_vectors(lexicon, vectors)
         name_rows = split_rows(lexicon.splits, "name", seed=int(lexicon.info.get("seed") or 0))
-        any_name = AnyName.of(lexicon, _relevance(lexicon, source), name_rows)
+        any_name = AnyName.of(lexicon, phrase_relevance(lexicon, source), name_rows)
         seed = int(lexicon.info.get("seed") or 0)
         chosen = lexicon_contrasts(lexicon, source, picked, "name")
         tested = lexicon_contrasts(lexicon, source, picked, "verify")
@@ -160,8 +159,8 @@ def name_edits(
         [drawn[j] for j in picked],
         lexicon.items,
         text=lexicon.text,
-        relevance=_relevance(lexicon, source),
-        leave_out=[lexicon.info["id"], *([lexicon.images] if lexicon.images else [])],
+        relevance=phrase_relevance(lexicon, source),
+        leave_out=left_out(lexicon),
         events=lexicon.events,
     )
     table, names, edits = lexicon.concepts, {}, []
@@ -198,14 +197,6 @@ def _alive(lexicon: Lexicon, concept: str) -> int:
     if row["became"]:
         raise InputError(f"concept {row['id']} has become {', '.join(row['became'])}")
     return latent
-
-
-def _relevance(lexicon: Lexicon, source: VectorSource) -> Relevance | None:
-    if lexicon.text is None:
-        return None
-    if lexicon.encoder is None and lexicon.info.get("encoder") is None:
-        return ByWords(lexicon.items[lexicon.text])
-    return ByEncoder(lexicon.vectors_of, source)
 
 
 def _verdict(

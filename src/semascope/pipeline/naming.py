@@ -9,7 +9,7 @@ import polars as pl
 
 from semascope.core import Codes, progress
 from semascope.discover import Dictionary
-from semascope.lexicon import ByEncoder, Contrast, Relevance, contrasts
+from semascope.lexicon import ByEncoder, Contrast, Relevance, contrasts, names_on_one_scale
 from semascope.measure import Verdict, verify_names
 from semascope.name import (
     Bank,
@@ -22,7 +22,6 @@ from semascope.name import (
     name_concepts,
     text_parts,
 )
-from semascope.pipeline.any_name import names_on_one_scale
 from semascope.vectors import VectorSource
 
 _MOST_PASSES = 4096

@@ -11,12 +11,11 @@ import numpy as np
 import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon import ByEncoder, Contrast, Lexicon
+from semascope.lexicon import AnyName, ByEncoder, Contrast, Lexicon
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
 from semascope.measure import decide, verify_names
 from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
 from semascope.name.cases import NOTHING
-from semascope.pipeline.any_name import AnyName
 from semascope.pipeline.assemble import with_names
 from semascope.pipeline.metrics import count_names
 from semascope.pipeline.naming import Material

@@ -67,18 +67,32 @@ def reopen(
         relevance = ByWords(lexicon.items[lexicon.text])
         if encoded:
             relevance = ByEncoder(lexicon.vectors_of, source)
-    leave_out = [str(lexicon.info.get("id", "id"))]
-    leave_out += [] if lexicon.images is None else [lexicon.images]
     return Material(
         source,
         lexicon.items,
         rows,
         lexicon.text,
         relevance,
-        leave_out,
+        left_out(lexicon),
         seed,
         events=lexicon.events,
     )
+
+
+def left_out(lexicon: Lexicon) -> list[str]:
+    """Return columns that must not become names: ids, images, what was asked to be left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.pipeline.reopened import left_out
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> left_out(sc.learn(vectors=x, components=12, active=2, progress=False))
+    ['id']
+    """
+    images = [] if lexicon.images is None else [lexicon.images]
+    return [str(lexicon.info.get("id", "id")), *images, *(lexicon.info.get("leave_out") or [])]
 
 
 @dataclass(frozen=True)

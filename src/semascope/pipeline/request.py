@@ -60,6 +60,8 @@ class Request:
     progress: bool = True
     checkpoint_every: float = 30.0
     bank: Any = None
+    together: str | None = None
+    leave_out: tuple[str, ...] = ()
     events: str | None = None
     events_separator: str = ">"
     images: str | None = None
@@ -156,7 +158,13 @@ def read_inputs(request: Request) -> Inputs:
         if len(items) > 1 and items[text].n_unique() == 1:
             raise InputError(f"all {len(items)} texts are equal: there is nothing to learn")
         digest = _digest_texts(items[text])
-    splits = split_of(items[id])
+    for column in (*request.leave_out, *([] if request.together is None else [request.together])):
+        if column not in items.columns:
+            raise InputError(
+                f"there is no column '{column}'; columns: {listed(items.columns)}"
+                f"{did_you_mean(column, items.columns)}"
+            )
+    splits = split_of(_owners(items, id, request.together))
     _check_enough(request, splits, None if source is None else source.shape[1])
     bank = request.bank
     if bank is not None and (text is None or (source is not None and request.encoder is None)):
@@ -169,6 +177,18 @@ def read_inputs(request: Request) -> Inputs:
     return Inputs(
         items, id, text, source, splits, skipped, digest, zero_rows, bank, request.events, images
     )
+
+
+def _owners(items: pl.DataFrame, id: str, together: str | None) -> pl.Series:
+    """Return what is hashed to split the rows."""
+    if together is None:
+        return items[id]
+    if items[together].null_count():
+        row = int(items[together].is_null().arg_true()[0])
+        raise InputError(
+            f"column '{together}' says which rows stay together, and is missing at row {row}"
+        )
+    return items[together].cast(pl.String)
 
 
 def check_output(request: Request) -> None:

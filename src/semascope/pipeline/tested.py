@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from semascope.core import InputError
-from semascope.lexicon import Contrast, Lexicon, Relevance
-from semascope.pipeline.any_name import AnyName
+from semascope.lexicon import AnyName, Contrast, Lexicon, Relevance
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.naming import Material
 from semascope.pipeline.reopened import reopen

@@ -10,22 +10,17 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError, generator
-from semascope.lexicon import (
-    ByPattern,
-    ByRule,
-    ByValue,
-    Combined,
-    Lexicon,
-    Relevance,
-    Rows,
-    check_rule,
-    parse_pattern,
-    parse_rule,
-)
-from semascope.lexicon.relevance import RULE
-from semascope.vectors import Float32Array
+from semascope.lexicon.by_rule import ByRule, check_rule
+from semascope.lexicon.combined import Combined
+from semascope.lexicon.lexicon import Lexicon
+from semascope.lexicon.patterns import ByPattern, parse_pattern
+from semascope.lexicon.relevance import RULE, ByEncoder, ByValue, ByWords, Relevance
+from semascope.lexicon.rows import Rows
+from semascope.lexicon.rules import parse_rule
+from semascope.vectors import Float32Array, VectorSource
 
 _REFERENCE = 500
+_TOLD = ["value", "rule", "pattern", "combined"]
 
 
 @dataclass
@@ -44,8 +39,7 @@ class AnyName:
     --------
     >>> import numpy as np
     >>> import polars as pl
-    >>> from semascope.lexicon import ByValue, ByWords
-    >>> from semascope.pipeline.any_name import AnyName
+    >>> from semascope.lexicon import AnyName, ByValue, ByWords
     >>> items = pl.DataFrame({"text": ["tea", "car"], "kind": ["drink", "thing"]})
     >>> by_kind = {"value": ByValue(items), "phrase": ByWords(items["text"])}
     >>> AnyName(by_kind)(["car", "kind = drink"], np.arange(2)).tolist()
@@ -68,8 +62,9 @@ class AnyName:
                 seed = int(lexicon.info.get("seed") or 0)
                 texts = None if lexicon.text is None else items[lexicon.text]
                 by_kind["combined"] = names_on_one_scale(phrases, name_rows, seed, texts)
-        base = lexicon.base.filter(lexicon.base["name_kind"].is_in(["combined", "pattern"]))
-        return cls(by_kind, dict(base.select("name", "name_kind").iter_rows()))
+        # A rule may begin as the statement of a value does; what was recorded decides.
+        told = lexicon.base.filter(lexicon.base["name_kind"].is_in(_TOLD))
+        return cls(by_kind, dict(told.select("name", "name_kind").iter_rows()))
 
     def kind(self, name: str) -> str:
         """Return ``value``, ``rule``, ``pattern``, ``combined`` or ``phrase``."""
@@ -126,11 +121,40 @@ def names_on_one_scale(
     --------
     >>> import numpy as np
     >>> import polars as pl
-    >>> from semascope.lexicon import ByWords
-    >>> from semascope.pipeline.any_name import names_on_one_scale
+    >>> from semascope.lexicon import ByWords, names_on_one_scale
     >>> len(names_on_one_scale(ByWords(pl.Series(["tea", "car"])), np.arange(2), 0).reference)
     2
     """
     random = generator(seed, "reference rows")
     drawn = random.choice(name_rows, min(_REFERENCE, len(name_rows)), replace=False)
     return Combined(phrases, np.sort(drawn), texts)
+
+
+def phrase_relevance(lexicon: Lexicon, source: VectorSource) -> Relevance | None:
+    """Return how phrases score the rows of a lexicon: by its encoder, else by words.
+
+    None without texts.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        With texts, or without.
+    source : VectorSource
+        Vectors of its rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.lexicon import phrase_relevance
+    >>> from semascope.vectors import as_source
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+    >>> phrase_relevance(lex, as_source(x)) is None
+    True
+    """
+    if lexicon.text is None:
+        return None
+    if lexicon.encoder is None and lexicon.info.get("encoder") is None:
+        return ByWords(lexicon.items[lexicon.text])
+    return ByEncoder(lexicon.vectors_of, source)

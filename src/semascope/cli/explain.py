@@ -1,0 +1,193 @@
+"""``semascope explain``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from semascope.cli.main import app
+from semascope.explain import KINDS, Findings
+from semascope.lexicon import load
+
+_SHOWN = 30
+
+
+@app.command()
+def explain(
+    lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
+    outcome: Annotated[str, typer.Option(help="Column of the items that is to be explained.")],
+    kind: Annotated[str, typer.Option(help=f"auto, {', '.join(KINDS)}.")] = "auto",
+    covariates: Annotated[
+        list[str] | None, typer.Option(help="Column to adjust for (may be repeated).")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Column of rows that are not independent: authors, stores.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of weights.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Survival: how long a row was seen; else when it was.")
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="Column that says which two rows were compared.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Column of subgroups to compare.")] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows without an outcome.")
+    ] = False,
+    vectors: Annotated[
+        Path | None, typer.Option(help="The vectors it was learned from, if it has no encoder.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Predict from words, topics, PCA and raw vectors, too.")
+    ] = True,
+    level: Annotated[float, typer.Option(help="False-discovery rate of findings.")] = 0.05,
+    most: Annotated[
+        int | None, typer.Option(help="Test so many concepts, chosen on other rows.", min=1)
+    ] = None,
+    items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
+    unit: Annotated[str | None, typer.Option(help="Unit of a continuous outcome.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Forest plot to write: .png, .svg or .pdf.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    seed: Annotated[int, typer.Option(help="Same seed, same findings.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell which concepts go with an outcome, tested on rows that nothing was chosen on."""
+    from semascope.core import write_atomic
+    from semascope.explain import outcome as explain_outcome
+
+    found = explain_outcome(
+        load(lexicon),
+        outcome,
+        kind=kind,
+        covariates=covariates or None,
+        groups=groups,
+        weights=weights,
+        time=time,
+        pairs=pairs,
+        by=by,
+        missing="drop" if drop_missing else "error",
+        vectors=vectors,
+        baselines=baselines,
+        level=level,
+        most=most,
+        items=items,
+        unit=unit,
+        seed=seed,
+    )
+    if out is not None:
+        found.save(out, overwrite=overwrite)
+    if plot is not None:
+        kind_of_file = plot.suffix.removeprefix(".") or "png"
+        figure = found.plot()
+        write_atomic(plot, lambda there: figure.savefig(there, format=kind_of_file, dpi=150))
+    if as_json:
+        typer.echo(json.dumps(found.as_data(), indent=2, ensure_ascii=False))
+        return
+    print_findings(found)
+
+
+def print_findings(found: Findings) -> None:
+    """Print sentences, the table, and how well the outcome is predicted from what.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.cli.explain import print_findings
+    >>> random = np.random.default_rng(0)
+    >>> x = random.random((600, 3)) < 0.3
+    >>> y = 3.0 * x[:, 1] + random.standard_normal(600)
+    >>> print_findings(sc.explain.outcome(x, y, names=["tea", "train", "dog"], name="rating"))
+    rating (continuous): 1 of 3 tested concepts at a false-discovery rate of 0.05
+    ...
+    """
+    console = Console()
+    tested = int(found.table["p"].is_not_null().sum())
+    console.print(
+        Text(
+            f"{found.outcome.name} ({found.outcome.kind}): {len(found.findings)} of {tested} "
+            f"tested concepts at a false-discovery rate of {found.level:g}",
+            style="bold",
+        )
+    )
+    for line in found.sentences[:_SHOWN]:
+        console.print(Text(f"  • {line}"))
+    if tested:
+        console.print()
+        console.print(_effects(found))
+    if len(found.carried):
+        console.print()
+        console.print(_carried(found.carried))
+    n, rows = found.how["tested"]["units"], found.how["tested"]["rows"]
+    units = f"{n:,} rows" if n == rows else f"{n:,} pairs of {rows:,} rows"
+    said = [f"tested on {units} (verify); chosen on the others"]
+    said += [f"{count:,} {why}" for why, count in found.left_out.items()]
+    console.print()
+    for line in said:
+        console.print(Text(line, style="dim"))
+
+
+def _effects(found: Findings) -> Table:
+    several = "level" in found.table.columns
+    titles = ["id", "concept", *([found.outcome.name] if several else []), "effect  [95 %]", "q",
+              "by name", "knockoff", "joint", "shape", "rows"]  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, justify="left" if title in {"id", "concept"} else "right")
+    rows = found.table.filter(pl.col("p").is_not_null()).head(_SHOWN)
+    for row in rows.iter_rows(named=True):
+        style = "" if row["q"] <= found.level else "dim"
+        cells = [
+            row["concept"],
+            Text(row["name"] or "(unnamed)"),
+            *([row["level"]] if several else []),
+            _ends(row, ""),
+            f"{row['q']:.2g}",
+            _ends(row, "name_"),
+            "✓" if row["knockoff"] else "",
+            _ends(row, "joint_", "joint"),
+            row["shape"] or "",
+            f"{100 * row['prevalence']:.1f} %",
+        ]
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _ends(row: dict[str, float], prefix: str, value: str | None = None) -> str:
+    from semascope.explain.sentences import number
+
+    effect, low, high = row[value or f"{prefix}effect"], row[f"{prefix}low"], row[f"{prefix}high"]
+    if effect is None:
+        return "–"
+    width = high - low
+    return f"{number(effect, width)} [{number(low, width)}, {number(high, width)}]"
+
+
+def _carried(carried: pl.DataFrame) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("predicted from", "columns", f"{carried['metric'][0]}  [95 %]", "kept"):
+        table.add_column(title, justify="left" if title == "predicted from" else "right")
+    for row in carried.iter_rows(named=True):
+        kept = "" if row["kept"] is None else f"{100 * row['kept']:.0f} %"
+        if kept and row["kept_low"] is not None:
+            kept += f" [{100 * row['kept_low']:.0f}, {100 * row['kept_high']:.0f}]"
+        table.add_row(
+            row["features"],
+            f"{row['columns']:,}",
+            f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+            kept,
+        )
+    return table

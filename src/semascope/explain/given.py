@@ -1,0 +1,208 @@
+"""What was given to explain: read, matched row by row, and checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from semascope.core import InputError, did_you_mean, listed
+from semascope.explain.design import read_columns
+from semascope.explain.kinds import Outcome, read_outcome
+from semascope.explain.problem import Setting, check_groups
+from semascope.explain.tested import as_strengths
+from semascope.lexicon import Lexicon
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Codes, concepts and the question about them.
+
+    Parameters
+    ----------
+    codes : scipy.sparse.csr_array of shape (n, m)
+        Strengths.
+    concepts, names : polars.Series
+        Ids and names (null where there is none) of the columns.
+    alive : ndarray of bool, shape (m,)
+        Concepts that stand: neither muted nor merged into others.
+    setting : Setting
+        The question.
+    by : polars.Series, optional
+        Subgroups.
+    covariate_names : tuple of str
+        What effects are adjusted for.
+    left_out : dict of str to int
+        Rows left out, by reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.given import read_given
+    >>> read_given(np.eye(3), [1.5, 2.0, 4.0]).concepts.to_list()
+    ['c0', 'c1', 'c2']
+    """
+
+    codes: Any
+    concepts: pl.Series
+    names: pl.Series
+    alive: npt.NDArray[np.bool_]
+    setting: Setting
+    by: pl.Series | None
+    covariate_names: tuple[str, ...]
+    left_out: dict[str, int]
+
+
+def read_given(
+    lex: Any,
+    y: Any,
+    *,
+    kind: str = "auto",
+    covariates: Any = None,
+    groups: Any = None,
+    weights: Any = None,
+    time: Any = None,
+    pairs: Any = None,
+    by: Any = None,
+    missing: str = "error",
+    name: str | None = None,
+    unit: str | None = None,
+    names: Any = None,
+) -> Given:
+    """Read what `explain.outcome` was given; its parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.given import read_given
+    >>> read_given(np.eye(3), [1.5, 2.0, 4.0], weights=[1, 1, 2]).setting.weights
+    array([1., 1., 2.])
+    """
+    if missing not in ("error", "drop"):
+        raise InputError(f"missing must be 'error' or 'drop', got '{missing}'")
+    items = lex.items if isinstance(lex, Lexicon) else None
+    codes, concepts, told, alive = read_concepts(lex, names)
+    n = codes.shape[0]
+    if isinstance(y, str):
+        y = _column(y, items, "outcome")
+    if pairs is not None and kind == "auto":
+        kind = "paired"
+    if (kind == "paired") != (pairs is not None):
+        raise InputError("kind 'paired' and pairs= go together: which two rows were compared")
+    moment = None if time is None else read_columns(time, items, n, "time").to_series()
+    duration = None
+    if kind == "survival" and moment is not None:
+        duration = moment.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    found = read_outcome(y, kind, name=name, unit=unit, duration=duration)
+    if len(found) != n:
+        also = ""
+        if isinstance(lex, Lexicon) and lex.info.get("skipped"):
+            also = f" ({sum(lex.info['skipped'].values())} rows were left out when it was learned)"
+        raise InputError(
+            f"outcome '{found.name}' has {len(found)} rows, the codes {n}{also}; they must match, "
+            "row by row"
+        )
+    left_out = _missing(found, missing)
+    table = None if covariates is None else read_columns(covariates, items, n, "covariates")
+    smooth: tuple[str, ...] = ()
+    if moment is not None and found.kind != "survival":
+        smooth = (moment.name,)
+        table = (table if table is not None else pl.DataFrame()).with_columns(moment)
+    if table is not None and found.name in table.columns and isinstance(lex, Lexicon):
+        raise InputError(f"the outcome '{found.name}' cannot be a covariate as well")
+    group = _keys(groups, items, n, "groups")
+    if group is not None:
+        check_groups(group)
+    setting = Setting(
+        found, table, smooth, group, _weights(weights, items, n), _keys(pairs, items, n, "pairs")
+    )
+    column = None if by is None else read_columns(by, items, n, "by").to_series()
+    adjusted_for = () if table is None else tuple(table.columns)
+    return Given(codes, concepts, told, alive, setting, column, adjusted_for, left_out)
+
+
+def read_concepts(lex: Any, names: Any) -> tuple[Any, pl.Series, pl.Series, npt.NDArray[np.bool_]]:
+    """Return codes, ids, names, and which concepts stand, of a lexicon or of codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.given import read_concepts
+    >>> read_concepts(np.eye(2), ["tea", "train"])[2].to_list()
+    ['tea', 'train']
+    """
+    if isinstance(lex, Lexicon):
+        if names is not None:
+            raise InputError("a lexicon has names; leave names out")
+        table = lex.concepts
+        codes = as_strengths(lex.codes)
+        stand = (table["became"].list.len() == 0) & ~table["muted"].fill_null(False)
+        return codes, table["id"], table["name"], stand.to_numpy()
+    matrix = lex.to_scipy() if hasattr(lex, "to_scipy") else lex
+    if not hasattr(matrix, "tocsr"):
+        matrix = np.asarray(matrix)
+        if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
+            raise InputError(
+                f"codes must be a matrix of numbers (rows, concepts), found {matrix.dtype} of "
+                f"shape {matrix.shape}"
+            )
+        if not np.isfinite(matrix).all():
+            row, column = np.argwhere(~np.isfinite(matrix))[0]
+            raise InputError(f"codes hold a value that is not finite at row {row}, column {column}")
+    codes = as_strengths(matrix)
+    m = codes.shape[1]
+    ids = pl.Series("concept", [f"c{j}" for j in range(m)])
+    told = pl.Series("name", [None] * m if names is None else list(names), dtype=pl.String)
+    if len(told) != m:
+        raise InputError(f"{len(told)} names do not fit {m} concepts")
+    return codes, ids, told, np.ones(m, dtype=bool)
+
+
+def _column(name: str, items: pl.DataFrame | None, what: str) -> pl.Series:
+    if items is None:
+        raise InputError(
+            f"{what} '{name}' is a name; pass values, since there is no table of items"
+        )
+    if name not in items.columns:
+        raise InputError(
+            f"there is no column '{name}'; columns: {listed(items.columns)}"
+            f"{did_you_mean(name, items.columns)}"
+        )
+    return items[name]
+
+
+def _missing(found: Outcome, missing: str) -> dict[str, int]:
+    gaps = np.flatnonzero(np.isnan(found.values))
+    if len(gaps) and missing == "error":
+        raise InputError(
+            f"outcome '{found.name}' is missing in {len(gaps)} of {len(found)} rows, first at row "
+            f"{gaps[0]}; leave them out with missing='drop'"
+        )
+    return {"rows without an outcome": len(gaps)} if len(gaps) else {}
+
+
+def _keys(given: Any, items: pl.DataFrame | None, n: int, what: str) -> npt.NDArray[Any] | None:
+    if given is None:
+        return None
+    column = read_columns(given, items, n, what).to_series()
+    if column.null_count():
+        row = int(column.is_null().arg_true()[0])
+        raise InputError(f"{what}: column '{column.name}' is missing at row {row}")
+    values = np.asarray(column.to_numpy())
+    return values.astype(str) if column.dtype == pl.String else values
+
+
+def _weights(given: Any, items: pl.DataFrame | None, n: int) -> npt.NDArray[np.float64] | None:
+    if given is None:
+        return None
+    column = read_columns(given, items, n, "weights").to_series()
+    if not column.dtype.is_numeric():
+        raise InputError(f"weights are numbers; column '{column.name}' is {column.dtype}")
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(bad):
+        raise InputError(f"weights must be 0 or more; they are {values[bad[0]]:g} at row {bad[0]}")
+    return np.asarray(values, dtype=np.float64)
