@@ -43,7 +43,7 @@ class Duplicates:
     >>> import semascope as sc
     >>> x = np.array([[1, 0], [0, 1], [1, 0.001], [-1, 0]])
     >>> sc.explain.duplicates(x, sets=["train", "train", "test", "test"]).sentences[-1]
-    '1 of 2 items of test (50 %) have a near-duplicate in train'
+    '1 of 2 items of train (50 %) have a near-duplicate in test'
     """
 
     table: pl.DataFrame
@@ -128,8 +128,8 @@ def duplicates(
 
     Notes
     -----
-    Vectors are held in memory once, as float32; distances are worked out block by block. Time grows
-    with the square of the number of distinct rows.
+    Vectors are held in memory as float32, up to four times; distances are worked out block by
+    block. Time grows with the square of the number of distinct rows.
 
     Raises
     ------

@@ -35,6 +35,15 @@ class Literals:
         Conditions of the others.
     absent : ndarray of int64
         Columns whose absence may be said.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_array
+    >>> from semascope.explain.literals import literals
+    >>> active = csr_array(np.array([[1.0], [0], [1], [0]]))
+    >>> literals(active, np.ones(1, bool), None, np.arange(4), 1).holds(1)
+    array([False,  True, False,  True])
     """
 
     matrix: Any
@@ -55,7 +64,7 @@ class Literals:
 
     def all_hold(self, literals: tuple[int, ...]) -> Mask:
         """Return for which rows all of several literals hold."""
-        return np.logical_and.reduce([self.holds(one) for one in literals])
+        return np.asarray(np.logical_and.reduce([self.holds(one) for one in literals]), dtype=bool)
 
     def excludes(self, literal: int, others: tuple[int, ...]) -> bool:
         """Tell whether a literal says of a concept or column what others have said already."""

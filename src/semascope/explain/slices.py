@@ -264,7 +264,7 @@ def slices(
     found = [one for one, yes in zip(found, enough, strict=True) if yes]
     tested = _tested(options, found, losses, verify, searched, group)
     words = [_words(options.parts(one.parts), ids, told) for one in found]
-    schema = {"slice": pl.String, "shown": pl.List(pl.String), "absent": pl.List(pl.String),
+    schema: Any = {"slice": pl.String, "shown": pl.List(pl.String), "absent": pl.List(pl.String),
               "rule": pl.String, "parts": pl.Int64}  # fmt: skip
     table = pl.concat([pl.DataFrame(words, schema=schema, orient="row"), tested], how="horizontal")
     order = table.with_row_index("at").sort("q", "p", "at", nulls_last=True)["at"].to_list()

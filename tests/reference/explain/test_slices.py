@@ -81,15 +81,15 @@ def test_rows_tested_are_not_searched(planted: Any) -> None:
 
 
 def test_random_errors_give_no_slice() -> None:
-    """Of 300 draws with random errors at most the stated share finds anything."""
-    codes, items = rows(800, seed=3)
-    draws = np.random.default_rng(4).random((300, 800)) < 0.2
+    """Of 200 draws with random errors at most the stated share finds anything."""
+    codes, items = rows(600, seed=3)
+    draws = np.random.default_rng(4).random((200, 600)) < 0.2
     any_found = [
-        len(slices(codes, one, np.zeros(800, bool), columns=items[["kind"]], depth=2, width=5,
-                   fewest=15).findings) > 0
+        len(slices(codes, one, np.zeros(600, bool), columns=items[["kind"]], depth=2, width=5,
+                   fewest=12).findings) > 0
         for one in draws
     ]  # fmt: skip
-    assert binomtest(sum(any_found), 300, 0.05, alternative="greater").pvalue > 0.01
+    assert binomtest(sum(any_found), 200, 0.05, alternative="greater").pvalue > 0.01
 
 
 def test_losses_are_what_they_are_called() -> None:
@@ -111,7 +111,7 @@ def test_losses_are_what_they_are_called() -> None:
         ({"y_pred": "same"}, "is 0 in all 3000 rows"),
         ({"y_pred": np.zeros(5)}, "y_pred has 5 rows, y_true 3000"),
         ({"y_true": np.zeros(5)}, "y_true has 5 rows, the codes 3000"),
-        ({"columns": ["kinds"]}, "columns have 1 rows|no column 'kinds'|table of items"),
+        ({"columns": ["kinds"]}, "columns have 1 rows"),
         ({"loss": "hinge"}, "loss must be auto"),
         ({"loss": "log"}, "one probability a row is for two classes"),
         ({"fewest": 400}, "pass more rows, or a smaller fewest="),
