@@ -191,7 +191,7 @@ def _write(
         write_table(table, path)
     elif suffix == ".csv":
         lists = [name for name, kind in table.schema.items() if kind == pl.List]
-        words = pl.col(lists).cast(pl.List(pl.String)).list.join(" ") if lists else []
+        words = [pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name in lists]
         table.with_columns(words).write_csv(path)
     elif suffix == ".json":
         path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
