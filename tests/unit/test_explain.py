@@ -248,14 +248,17 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     items = items.with_columns(liking=liking, won=liking > np.roll(liking, -1))
     two = liking.reshape(-1, 2)
     items = items.with_columns(won=pl.Series((two == two.max(axis=1, keepdims=True)).ravel()))
+    # A model of who won that guesses where the text is about trains.
+    fails = (items["topic"] == "train").to_numpy() & (np.arange(len(items)) % 5 < 2)
+    items = items.with_columns(told=pl.Series(items["won"].to_numpy() ^ fails))
     path = tmp_path_factory.mktemp("explained") / "pairs.lexicon"
     vectors = np.zeros((len(items), 6), dtype=np.float32)
     for j, topic in enumerate(topics):
         vectors[:, j] = (items["topic"] == topic).to_numpy()
     vectors += 0.1 * random.standard_normal(vectors.shape).astype(np.float32)
     sc.learn(items, text="text", id="key", vectors=vectors, together="pair",
-             leave_out=["won", "liking", "pair", "topic"], components=6, active=1, baseline=False,
-             max_rows=20_000, out=path, progress=False)  # fmt: skip
+             leave_out=["won", "liking", "pair", "topic", "told"], components=6, active=1,
+             baseline=False, max_rows=20_000, out=path, progress=False)  # fmt: skip
     return path
 
 
@@ -319,6 +322,61 @@ def test_the_command_line_says_the_same(
     assert Path("forest.png").stat().st_size > 1000
     assert "no column 'wom'" in run("--outcome", "wom")
     assert "did you mean 'won'" in run("--outcome", "wom")
+
+
+def run(monkeypatch: Any, capsys: Any, *arguments: object) -> str:
+    monkeypatch.setattr(sys, "argv", ["semascope", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out, err = capsys.readouterr()
+    return out if not stop.value.code else err
+
+
+def test_slices_on_the_command_line(learned: Path, monkeypatch: Any, capsys: Any) -> None:
+    asked = ("slices", learned, "--true", "won", "--pred", "told", "--items", "texts")
+    found = sc.explain.slices(sc.load(learned), "won", "told", items="texts")
+    data = json.loads(run(monkeypatch, capsys, *asked, "--json"))
+    assert data["sentences"] == found.sentences
+    # The topic says it in one part, so nothing longer is needed.
+    topic = run(monkeypatch, capsys, *asked, "--column", "topic", "--out", "slices.csv")
+    assert "higher for texts where topic = train" in " ".join(topic.split())
+    assert len(pl.read_csv("slices.csv")) > 0
+    alone = json.loads(run(monkeypatch, capsys, *asked, "--concepts-only", "--json"))
+    assert alone["sentences"]
+    assert {row["rule"] for row in alone["table"]} == {None}
+    said = run(monkeypatch, capsys, *asked, "--column", "tobic")
+    assert "no column 'tobic'" in said
+    assert "exclude" in run(monkeypatch, capsys, *asked, "--column", "topic", "--concepts-only")
+    with pytest.raises(InputError, match="'told' is what slices are to tell"):
+        sc.explain.slices(sc.load(learned), "won", "told", columns=["told"])
+
+
+def test_two_sets_on_the_command_line(learned: Path, monkeypatch: Any, capsys: Any) -> None:
+    lex = sc.load(learned)
+    tea = (lex.items["topic"] == "tea").to_numpy()
+    found = compare(tea, ~tea, lexicon=lex, called=("topic = tea", "the others"))
+    by = ("compare", learned, "--by", "topic", "--a", "tea")
+    data = json.loads(run(monkeypatch, capsys, *by, "--json"))
+    assert data["sentences"] == found.sentences != []
+    printed = run(monkeypatch, capsys, *by, "--out", "tea", "--plot", "tea.png")
+    assert "differ between topic = tea and the others" in printed
+    assert Path("tea/findings.parquet").is_file()
+    assert Path("tea.png").stat().st_size > 1000
+    vectors = np.eye(6, dtype=np.float32)
+    np.save("a.npy", vectors[np.arange(100) % 2])
+    np.save("b.npy", vectors[1 + np.arange(100) % 2])
+    files = json.loads(run(monkeypatch, capsys, "compare", learned, "a.npy", "b.npy", "--json"))
+    assert files["how"]["sets"] == {"a.npy": 100, "b.npy": 100}
+    assert any("more frequent in a.npy" in line for line in files["sentences"])
+    for wrong, said in (
+        (("compare", learned), "two files A and B, or --by"),
+        (("compare", learned, "a.npy"), "two files A and B, or --by"),
+        (("compare", learned, "--by", "topic"), "has 3 values; say with --a"),
+        ((*by[:-1], "teas"), "has no value 'teas'"),
+        (("compare", learned, "--by", "topik"), "no column 'topik'"),
+        (("compare", learned, "a.npy", "b.npy", "--a", "tea"), "values of --by"),
+    ):
+        assert said in run(monkeypatch, capsys, *wrong)
 
 
 # Two sets ------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from semascope.core import InputError
 from semascope.lexicon import ByRule, Contrast, holds, parse_rule
+from semascope.lexicon.cuts import date_cuts, number_cuts, roundest
 from semascope.name import conditions, find_rules
-from semascope.name.cuts import date_cuts, number_cuts, roundest
 
 NONE = np.zeros(0, dtype=np.int64)
 N = 6000

@@ -14,7 +14,7 @@ from semascope.core.code_shards import SUFFIX, check_free
 from semascope.lexicon import Lexicon, load
 
 SUFFIXES = (".safetensors", ".npz", ".parquet", SUFFIX)
-_VECTORS = {".npy", ".npz", ".safetensors"}
+VECTORS = {".npy", ".npz", ".safetensors"}
 
 
 @app.command()
@@ -49,7 +49,7 @@ def encode(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Write the codes of new rows: which concepts each one shows, and how strongly."""
-    if file is not None and vectors is None and file.suffix in _VECTORS:
+    if file is not None and vectors is None and file.suffix in VECTORS:
         file, vectors = None, file
     named = file or vectors
     if named is None:
@@ -76,7 +76,7 @@ def encode(
 
         items = read_items(
             file,
-            text=text or _same_column(opened, file),
+            text=text or same_column(opened, file),
             id=id,
             encoding=encoding,
             need_text=vectors is None,
@@ -136,7 +136,7 @@ def _fill(
     typer.echo(repr(codes))
 
 
-def _same_column(opened: object, file: Path) -> str | None:
+def same_column(opened: object, file: Path) -> str | None:
     """Return the column that the lexicon was learned from, if the new table has it too."""
     import polars as pl
 

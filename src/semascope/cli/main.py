@@ -53,6 +53,7 @@ def main() -> None:
     """
     # Imported for their side effect of registering; here, so that each other's imports stay lazy.
     from semascope.cli import (  # noqa: F401
+        compare,
         demo,
         doctor,
         edit,
@@ -64,6 +65,7 @@ def main() -> None:
         measure,
         name,
         show,
+        slices,
         verify,
     )
 

@@ -190,7 +190,9 @@ def _write(
     if suffix == ".parquet":
         write_table(table, path)
     elif suffix == ".csv":
-        table.write_csv(path)
+        lists = [name for name, kind in table.schema.items() if kind == pl.List]
+        words = [pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name in lists]
+        table.with_columns(words).write_csv(path)
     elif suffix == ".json":
         path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
     else:

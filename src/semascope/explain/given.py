@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, did_you_mean, listed
+from semascope.core import InputError, did_you_mean, listed, split_of
 from semascope.explain.design import read_columns
 from semascope.explain.kinds import Outcome, read_outcome
 from semascope.explain.problem import Setting, check_groups
@@ -113,11 +113,16 @@ def read_given(
         table = (table if table is not None else pl.DataFrame()).with_columns(moment)
     if table is not None and found.name in table.columns and isinstance(lex, Lexicon):
         raise InputError(f"the outcome '{found.name}' cannot be a covariate as well")
-    group = _keys(groups, items, n, "groups")
+    group = read_keys(groups, items, n, "groups")
     if group is not None:
         check_groups(group)
     setting = Setting(
-        found, table, smooth, group, _weights(weights, items, n), _keys(pairs, items, n, "pairs")
+        found,
+        table,
+        smooth,
+        group,
+        _weights(weights, items, n),
+        read_keys(pairs, items, n, "pairs"),
     )
     column = None if by is None else read_columns(by, items, n, "by").to_series()
     adjusted_for = () if table is None else tuple(table.columns)
@@ -161,6 +166,43 @@ def read_concepts(lex: Any, names: Any) -> tuple[Any, pl.Series, pl.Series, npt.
     return codes, ids, told, np.ones(m, dtype=bool)
 
 
+def read_splits(
+    lex: Any, splits: Any, n: int, owner: npt.NDArray[Any] | None = None
+) -> npt.NDArray[np.uint8]:
+    """Return the split of each row: a lexicon's own, a given one, or one by a hash.
+
+    Parameters
+    ----------
+    lex : Lexicon or codes
+        A lexicon carries its split.
+    splits : array-like of shape (n,), optional
+        0 *discover*, 1 *name*, 2 *verify*.
+    n : int
+        Rows.
+    owner : ndarray of shape (n,), optional
+        Rows of one owner (pair, group) stay together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.given import read_splits
+    >>> read_splits(np.eye(3), None, 3)
+    array([0, 2, 0], dtype=uint8)
+    """
+    if isinstance(lex, Lexicon):
+        if splits is not None:
+            raise InputError("a lexicon carries its split; leave splits out")
+        return np.asarray(lex.splits)
+    if splits is None:
+        return split_of(f"row-{i}" for i in (range(n) if owner is None else owner))
+    found = np.asarray(splits)
+    if found.shape != (n,) or not np.isin(found, [0, 1, 2]).all():
+        raise InputError(
+            f"splits must be 0 (discover), 1 (name) or 2 (verify) for each of {n} rows"
+        )
+    return found.astype(np.uint8)
+
+
 def _column(name: str, items: pl.DataFrame | None, what: str) -> pl.Series:
     if items is None:
         raise InputError(
@@ -184,7 +226,15 @@ def _missing(found: Outcome, missing: str) -> dict[str, int]:
     return {"rows without an outcome": len(gaps)} if len(gaps) else {}
 
 
-def _keys(given: Any, items: pl.DataFrame | None, n: int, what: str) -> npt.NDArray[Any] | None:
+def read_keys(given: Any, items: pl.DataFrame | None, n: int, what: str) -> npt.NDArray[Any] | None:
+    """Return keys of rows (groups, pairs), a value for each; None if none were given.
+
+    Examples
+    --------
+    >>> from semascope.explain.given import read_keys
+    >>> read_keys(["a", "b"], None, 2, "groups")
+    array(['a', 'b'], dtype='<U1')
+    """
     if given is None:
         return None
     column = read_columns(given, items, n, what).to_series()

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import SPLITS, InputError, as_vectors, split_of
+from semascope.core import SPLITS, as_vectors
 from semascope.explain.baselines import standardised, vector_columns, word_columns
 from semascope.explain.carried import carried
 from semascope.explain.findings import Findings
-from semascope.explain.given import Given, read_given
+from semascope.explain.given import Given, read_given, read_splits
 from semascope.explain.named import NAME_COLUMNS, name_effects, said_by_names, states_column
 from semascope.explain.problem import Setting
 from semascope.explain.shape import by_subgroup
@@ -146,7 +146,9 @@ def outcome(
         lex, y, kind=kind, covariates=covariates, groups=groups, weights=weights, time=time,
         pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names,
     )  # fmt: skip
-    side = _splits(lex, splits, given)
+    # Rows of a pair, or of a group, stay together.
+    owner = given.setting.groups if given.setting.pairs is None else given.setting.pairs
+    side = read_splits(lex, splits, given.codes.shape[0], owner)
     table = concept_effects(given.codes, given.setting, side, options)
     problem = given.setting.problem(np.flatnonzero(side == SPLITS.index("verify")))
     m, r = given.codes.shape[1], problem.y.reshape(len(problem.y), -1).shape[1]
@@ -198,29 +200,6 @@ def outcome(
         "interval": 0.95,
     }
     return Findings(table, given.setting.outcome, compared, subgroups, items, level, left_out, how)
-
-
-def _splits(lex: Any, splits: Any, given: Given) -> npt.NDArray[np.uint8]:
-    n = given.codes.shape[0]
-    if isinstance(lex, Lexicon):
-        if splits is not None:
-            raise InputError("a lexicon carries its split; leave splits out")
-        return np.asarray(lex.splits)
-    if splits is None:
-        return _hashed(given, n)
-    found = np.asarray(splits)
-    if found.shape != (n,) or not np.isin(found, [0, 1, 2]).all():
-        raise InputError(
-            f"splits must be 0 (discover), 1 (name) or 2 (verify) for each of {n} rows"
-        )
-    return found.astype(np.uint8)
-
-
-def _hashed(given: Given, n: int) -> npt.NDArray[np.uint8]:
-    """Rows of a pair, or of a group, stay together."""
-    setting = given.setting
-    owner = setting.pairs if setting.pairs is not None else setting.groups
-    return split_of(f"row-{i}" for i in (range(n) if owner is None else owner))
 
 
 def _by(

@@ -5,6 +5,8 @@ from semascope.lexicon.any_name import AnyName, names_on_one_scale, phrase_relev
 from semascope.lexicon.by_rule import ByRule, check_rule, holds
 from semascope.lexicon.combined import JOINS, Combined, Join, join_names, split_combined
 from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latents
+from semascope.lexicon.conditions import Conditions, conditions
+from semascope.lexicon.cuts import date_cuts, number_cuts
 from semascope.lexicon.edited import replay
 from semascope.lexicon.editing import merge, record
 from semascope.lexicon.families import FAMILIES, edited_families, family_tree
@@ -42,6 +44,7 @@ __all__ = [
     "ByWords",
     "Clause",
     "Combined",
+    "Conditions",
     "Contrast",
     "Edit",
     "Embedded",
@@ -62,7 +65,9 @@ __all__ = [
     "check_edit",
     "check_rule",
     "clauses",
+    "conditions",
     "contrasts",
+    "date_cuts",
     "describe_latents",
     "edited_families",
     "export_edits",
@@ -74,6 +79,7 @@ __all__ = [
     "match_concepts",
     "merge",
     "names_on_one_scale",
+    "number_cuts",
     "parse_pattern",
     "parse_rule",
     "phrase_relevance",

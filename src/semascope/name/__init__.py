@@ -1,5 +1,6 @@
 """Names for concepts that hold up: phrases, terms, rules, patterns; a language model's, too."""
 
+from semascope.lexicon import Conditions, conditions
 from semascope.name.asked import ask_names, naming_requests
 from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
@@ -9,7 +10,6 @@ from semascope.name.by_events import by_patterns
 from semascope.name.candidates import STATED, Candidate, Namer, merged
 from semascope.name.cases import Case, cases_of
 from semascope.name.combine import combine_names
-from semascope.name.conditions import Conditions, conditions
 from semascope.name.defaults import default_namers, default_scorers
 from semascope.name.evidence import Evidence, Part, PartFinder, gather_evidence
 from semascope.name.families import (

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from semascope.lexicon import conditions
 from semascope.name.candidates import Candidate, Namer
-from semascope.name.conditions import conditions
 from semascope.name.either import find_either
 from semascope.name.evidence import Evidence
 from semascope.name.subgroups import find_rules

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from semascope.lexicon import Clause, Contrast, Junction, Negation, Rule, holds, parse_rule
+from semascope.lexicon import (
+    Clause,
+    Conditions,
+    Contrast,
+    Junction,
+    Negation,
+    Rule,
+    holds,
+    parse_rule,
+)
 from semascope.name.chance import PRICE, SURER_THAN_SHORTER, signed_weights, z_of_change
-from semascope.name.conditions import Conditions
 from semascope.name.found import Found
 from semascope.name.subgroups import find_rules
 

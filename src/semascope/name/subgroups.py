@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from semascope.core import generator
-from semascope.lexicon import Clause, Contrast, Junction, Rule
+from semascope.lexicon import Clause, Conditions, Contrast, Junction, Rule
 from semascope.name.chance import (
     PRICE,
     SURE,
@@ -21,7 +21,6 @@ from semascope.name.chance import (
     signed_weights,
     z_of_change,
 )
-from semascope.name.conditions import Conditions
 from semascope.name.found import Found
 
 # A condition is one or more columns of the matrix: several are values of one set.
@@ -54,7 +53,7 @@ def find_rules(
     Parameters
     ----------
     conditions : Conditions
-        From `semascope.name.conditions`, over rows that hold those of the contrast.
+        From `semascope.lexicon.conditions`, over rows that hold those of the contrast.
     contrast : Contrast
         Active and inactive rows of the concept.
     depth, width : int

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed
-from semascope.lexicon import Clause, Lexicon, holds
+from semascope.lexicon import Clause, Lexicon, date_cuts, holds, number_cuts
 from semascope.measure import trust_by_band, trust_by_group
-from semascope.name.cuts import date_cuts, number_cuts
 from semascope.pipeline.tested import NOTHING, open_names
 
 MOST_GROUPS = 12

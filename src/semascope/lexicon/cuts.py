@@ -27,7 +27,7 @@ def number_cuts(values: npt.ArrayLike) -> list[str]:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.name.cuts import number_cuts
+    >>> from semascope.lexicon.cuts import number_cuts
     >>> number_cuts([1, 2, 2, 5])
     ['2', '5']
     >>> number_cuts(np.random.default_rng(0).normal(50_000, 12_345, 1000))[5:8]
@@ -55,7 +55,7 @@ def date_cuts(days: npt.ArrayLike) -> list[str]:
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.name.cuts import date_cuts
+    >>> from semascope.lexicon.cuts import date_cuts
     >>> date_cuts(np.arange(0, 365 * 40))[5:8]
     ['1985', '1990', '1995']
     """
@@ -75,7 +75,7 @@ def roundest(low: float, high: float, *, whole: bool = False) -> float:
 
     Examples
     --------
-    >>> from semascope.name.cuts import roundest
+    >>> from semascope.lexicon.cuts import roundest
     >>> roundest(1976, 1984), roundest(0.121, 0.137), roundest(-3, 40)
     (1980.0, 0.13, 0.0)
     """
@@ -104,7 +104,7 @@ def roundest_date(low: float, high: float) -> str:
 
     Examples
     --------
-    >>> from semascope.name.cuts import roundest_date
+    >>> from semascope.lexicon.cuts import roundest_date
     >>> roundest_date(360, 370), roundest_date(370, 400), roundest_date(400, 402)
     ('1971', '1971-02', '1971-02-05')
     """

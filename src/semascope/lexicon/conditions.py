@@ -10,8 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError
-from semascope.lexicon import Clause, Negation, Rows, Rule, clauses, holds
-from semascope.name.cuts import date_cuts, number_cuts
+from semascope.lexicon.by_rule import holds
+from semascope.lexicon.cuts import date_cuts, number_cuts
+from semascope.lexicon.rows import Rows
+from semascope.lexicon.rules import Clause, Negation, Rule, clauses
 
 _MOST_VALUES = 100
 _FEW = 13
@@ -42,7 +44,7 @@ class Conditions:
     --------
     >>> import numpy as np
     >>> import polars as pl
-    >>> from semascope.name import conditions
+    >>> from semascope.lexicon import conditions
     >>> items = pl.DataFrame({"genre": ["Horror"] * 6 + ["Drama"] * 6, "year": [1970, 1990] * 6})
     >>> [str(rule) for rule in conditions(items, np.arange(12)).rules]
     ['genre = Drama', 'genre = Horror', 'year < 1990', 'year >= 1990']
@@ -92,7 +94,7 @@ def conditions(items: pl.DataFrame, rows: Rows, *, leave_out: Sequence[str] = ()
     --------
     >>> import numpy as np
     >>> import polars as pl
-    >>> from semascope.name import conditions
+    >>> from semascope.lexicon import conditions
     >>> items = pl.DataFrame({"tags": [["a", "b"], ["b"], [], ["a"]] * 3})
     >>> [str(rule) for rule in conditions(items, np.arange(12)).rules]
     ['tags contains a', 'tags contains b', 'not tags contains a', 'not tags contains b']
