@@ -1,5 +1,15 @@
 """What goes with an outcome: effects of concepts, tested on rows that nothing was chosen on."""
 
+from semascope.explain.attribution import (
+    Mixture,
+    exact_shapley,
+    gradient_input,
+    integrated_gradients,
+    occlusion,
+    sampled_shapley,
+    shapley,
+    split_prediction,
+)
 from semascope.explain.carried import carried
 from semascope.explain.compare import Comparison, compare
 from semascope.explain.effects import Effects, effects
@@ -8,6 +18,7 @@ from semascope.explain.joint import stability
 from semascope.explain.kinds import KINDS, Outcome, read_outcome
 from semascope.explain.knockoffs import Knockoffs, knockoff_filter
 from semascope.explain.outcome import outcome
+from semascope.explain.predictor import Predictor
 from semascope.explain.problem import Problem, Setting, marginal
 from semascope.explain.shape import Dose, Subgroups, by_subgroup, dose
 from semascope.explain.tested import Options, concept_effects
@@ -19,8 +30,10 @@ __all__ = [
     "Effects",
     "Findings",
     "Knockoffs",
+    "Mixture",
     "Options",
     "Outcome",
+    "Predictor",
     "Problem",
     "Setting",
     "Subgroups",
@@ -30,9 +43,16 @@ __all__ = [
     "concept_effects",
     "dose",
     "effects",
+    "exact_shapley",
+    "gradient_input",
+    "integrated_gradients",
     "knockoff_filter",
     "marginal",
+    "occlusion",
     "outcome",
     "read_outcome",
+    "sampled_shapley",
+    "shapley",
+    "split_prediction",
     "stability",
 ]
