@@ -152,7 +152,13 @@ def prediction(
     rows = np.sort(random.permutation(n)[:most_rows])
     chosen = np.sort(random.permutation(len(rows))[:most_items])
     some = np.asarray(vectors[rows], dtype=np.float64)
-    codes = as_strengths((lex if isinstance(lex, Lexicon) else decoder).encode(vectors[rows]))
+    # A lexicon's own codes fit its reconstructions; coding these again may choose other concepts.
+    own = x is None
+    codes = as_strengths(
+        lex.codes[rows]
+        if own
+        else (lex if isinstance(lex, Lexicon) else decoder).encode(vectors[rows])
+    )
     atoms = np.asarray(lex.atoms if isinstance(lex, Lexicon) else decoder.atoms, dtype=np.float64)
     bias = np.asarray(decoder.bias, dtype=np.float64)
     if len(chosen) < n:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+import semascope as sc
 from semascope.core import InputError
 from semascope.discover import Dictionary
 from semascope.explain import (
@@ -339,3 +340,20 @@ def test_a_planted_shortcut_is_found_by_its_name() -> None:
 def test_texts_that_cannot_be_ablated(texts, says) -> None:
     with pytest.raises(InputError, match=says):
         input_ablation(lambda some: np.ones((len(some), 2)), lambda v: v[:, 0], texts)
+
+
+def test_a_lexicon_explains_its_own_items_and_follows_edits() -> None:
+    x = np.random.default_rng(0).standard_normal((300, 8))
+    lex = sc.learn(vectors=x, components=12, active=3, progress=False)
+    w = lex.atoms[2].astype(float)
+    options = {"methods": ["occlusion"], "tests": ()}
+    found = prediction(lex, lambda v: v @ w, **options)
+    assert found.table["concept"][0] == lex.concepts["id"][2]
+    # What the dictionary reconstructs has no remainder.
+    assert np.abs(found.split["remainder"].to_numpy()).max() < 1e-5
+    lex.edit("mute", lex.concepts["id"][2])
+    muted = prediction(lex, lambda v: v @ w, x, **options)
+    assert lex.concepts["id"][2] not in muted.table["concept"].to_list()
+    assert muted.split["prediction"].to_numpy() == pytest.approx(x[muted.split["item"]] @ w)
+    with pytest.raises(InputError, match="leave names out"):
+        prediction(lex, lambda v: v @ w, names=["a"] * 12)
