@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
+from commands import Running
 
 import semascope as sc
 from semascope.core import CodeStore
 
 pytestmark = pytest.mark.slow
 
-COMMAND = str(Path(sys.executable).with_name("semascope"))
 ROWS, DIMENSIONS, SHARDS = 300_000, 32, 3
 OUT = "big.codes"
 DEADLINE = 120.0
-
-Running = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +49,12 @@ def uninterrupted(made: Path) -> dict[str, bytes]:
 
 
 def start(folder: Path, *options: str) -> Running:
-    return subprocess.Popen(  # a list of arguments, no shell
-        [COMMAND, *f"encode a.lexicon --vectors big.npy --out {OUT} --quiet".split(), *options],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    arguments = f"encode a.lexicon --vectors big.npy --out {OUT} --quiet"
+    return commands.start([*arguments.split(), *options], folder, {})
 
 
 def finish(running: Running) -> tuple[int, str]:
-    _, errors = running.communicate(timeout=DEADLINE)
-    return running.returncode, errors
+    return running.finish(DEADLINE)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -81,7 +70,7 @@ def stop_after(running: Running, folder: Path, shards: int, polls: int, with_: i
     """Send a signal a number of polls after so many shards are finished."""
     deadline = time.monotonic() + DEADLINE
     while finished_shards(folder) < shards:
-        assert running.poll() is None, running.communicate()[1]
+        assert running.poll() is None, finish(running)
         assert time.monotonic() < deadline, "the shard was never finished"
     for _ in range(polls):
         finished_shards(folder)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import commands
 import polars as pl
 import pytest
+from commands import Running
 
 pytestmark = pytest.mark.slow
 
-COMMAND = str(Path(sys.executable).with_name("semascope"))
 TEMPLATES = {
     "card": ("my card was lost near the {}", "please block the card stolen at the {}"),
     "fees": ("why is there a fee for the {}", "the exchange fee at the {} is too high"),
@@ -31,7 +29,6 @@ PLACES = ("station", "market", "museum", "harbour", "airport", "library", "hotel
 OUT = "texts.lexicon"
 DEADLINE = 240.0
 
-Running = subprocess.Popen[str]
 Condition = Callable[[Path], bool]
 
 
@@ -52,20 +49,12 @@ def start(folder: Path, *options: str) -> Running:
         "learn texts.csv --text text --quiet --components 24 --active 2 --max-rows 40000 --seed 7 "
         f"--checkpoint-every 0.02 --out {OUT}"
     )
-    environment = os.environ | {"SEMASCOPE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(  # a list of arguments, no shell
-        [COMMAND, *arguments.split(), *options],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    cache = {"SEMASCOPE_CACHE": str(folder / "cache")}
+    return commands.start([*arguments.split(), *options], folder, cache)
 
 
 def finish(running: Running) -> tuple[int, str]:
-    _, errors = running.communicate(timeout=DEADLINE)
-    return running.returncode, errors
+    return running.finish(DEADLINE)
 
 
 def stop(running: Running, folder: Path, when: Condition, polls: int, with_: int) -> bool:

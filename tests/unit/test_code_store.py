@@ -180,6 +180,16 @@ def test_interrupted_and_gone_on_with(tmp_path: Path, small_blocks: None, at: in
     assert not [t for t in threading.enumerate() if "semascope" in t.name]
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_killed_before_the_first_manifest_stood(tmp_path: Path, resume: bool) -> None:
+    path = tmp_path / "a.codes"
+    path.mkdir()
+    (path / ".lock").touch()
+    (path / ".codes.json.x1").write_bytes(b"{")
+    made().encode_to(path, vectors(), shard_rows=10, resume=resume)
+    assert tree(path) == tree(made().encode_to(tmp_path / "b.codes", vectors(), shard_rows=10).path)
+
+
 def test_what_a_kill_leaves_is_swept(tmp_path: Path) -> None:
     wanted = made().encode_to(tmp_path / "whole.codes", vectors(), shard_rows=10)
     path = tmp_path / "a.codes"

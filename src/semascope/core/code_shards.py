@@ -250,8 +250,10 @@ def check_free(folder: Path, *, resume: bool = False, overwrite: bool = False) -
     if not folder.exists():
         return
     if not folder.is_dir() or not (folder / MANIFEST).exists():
-        # A folder with the lock alone was left by a process that was killed at its start.
-        if folder.is_dir() and {path.name for path in folder.iterdir()} <= {_LOCK}:
+        # A process that was killed at its start left the lock, and perhaps half a manifest.
+        if folder.is_dir() and all(
+            path.name == _LOCK or path.name.startswith(f".{MANIFEST}.") for path in folder.iterdir()
+        ):
             return
         raise ArtifactError(f"{folder} exists and is no folder of codes; it is not overwritten")
     if resume or overwrite:
