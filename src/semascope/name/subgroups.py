@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -110,12 +111,15 @@ def find_rules(
     return out
 
 
-@dataclass(frozen=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     parts: tuple[Part, ...]
+    columns: frozenset[str]
     quality: float
     score: float
     cost: float
+
+
+_EVERYTHING = _Candidate((), frozenset(), 0.0, 0.0, 0.0)
 
 
 class _Search:
@@ -130,13 +134,16 @@ class _Search:
         self.sets = [(which, size) for which in range(len(conditions.sets)) for size in sizes]
         extra = [1 + 0.5 * (size - 1) for _, size in self.sets]
         self.costs = np.concatenate([conditions.costs, extra])
+        columns = [_column(rule) for rule in conditions.rules]
+        self.columns = [*columns, *(columns[conditions.sets[which][0]] for which, _ in self.sets)]
         self.k = k
+        self._covers: dict[Part, Float32Array] = {}
 
     def run(self, weights: Float32Array) -> tuple[npt.NDArray[np.float64], list[list[_Candidate]]]:
         """Return the best score for each dealing, and the beams of the first one."""
         best = np.full(len(weights), -np.inf)
         beams: list[list[_Candidate]] = []
-        parents: list[list[_Candidate]] = [[_Candidate((), 0.0, 0.0, 0.0)] for _ in weights]
+        parents: list[list[_Candidate]] = [[_EVERYTHING] for _ in weights]
         for level in range(self.depth):
             owner = np.repeat(np.arange(len(weights)), [len(p) for p in parents])
             followed = [candidate for own in parents for candidate in own]
@@ -163,7 +170,9 @@ class _Search:
         """Return 1 where all parts hold, shape (rows,)."""
         out = np.ones(len(self.held), dtype=np.float32)
         for part in parts:
-            out *= self.held[:, list(part)].max(axis=1)
+            if part not in self._covers:
+                self._covers[part] = self.held[:, list(part)].max(axis=1)
+            out *= self._covers[part]
         return out
 
     def options(
@@ -200,24 +209,26 @@ class _Search:
         kept: list[_Candidate] = []
         seen: set[frozenset[Part]] = set()
         about: dict[frozenset[str], int] = {}
-        for place in order:
-            if not np.isfinite(flat[place]):
+        for place, score in zip(order.tolist(), flat[order].tolist(), strict=True):
+            if not isfinite(score):
                 break
-            parent, option = divmod(int(place), scores.shape[1])
+            which, option = divmod(place, scores.shape[1])
+            parent = parents[which]
+            columns = parent.columns | {self.columns[option]}
+            # Neighbouring cuts of one column would fill the beam with one rule.
+            if about.get(columns, 0) >= 2:
+                continue
             part: Part = (option,)
             if option >= self.k:
-                values = members[option - self.k][start + parent]
-                part = tuple(sorted(int(v) for v in values))
-            parts = (*parents[parent].parts, part)
+                part = tuple(sorted(members[option - self.k][start + which].tolist()))
+            parts = (*parent.parts, part)
             key = frozenset(parts)
-            columns = frozenset(_column(self.conditions.rules[p[0]]) for p in parts)
-            # Neighbouring cuts of one column would fill the beam with one rule.
-            if key in seen or about.get(columns, 0) >= 2:
+            if key in seen:
                 continue
             seen.add(key)
             about[columns] = about.get(columns, 0) + 1
-            quality = float(qualities[parent, option])
-            kept.append(_Candidate(parts, quality, float(flat[place]), float(paid[parent, option])))
+            quality, cost = float(qualities[which, option]), float(paid[which, option])
+            kept.append(_Candidate(parts, columns, quality, score, cost))
             if len(kept) == self.width:
                 break
         return kept
