@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import semascope as sc
 from semascope import embed
 from semascope.core import ArtifactError, InputError, MissingExtraError
 from semascope.embed import encoder as encoders
@@ -218,6 +219,41 @@ class TestModelFolder:
         other = embed.load_encoder(copy, precision="fp32")
         assert other.max_tokens == 16
         assert other.fingerprint != original.fingerprint
+
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_a_lexicon_embeds_in_the_precision_that_it_was_learned_in(
+        self, tiny_folder, tmp_path, precision
+    ):
+        texts = some_texts(60)
+        encoder = embed.load_encoder(tiny_folder, precision=precision)
+        sizes = {"components": 8, "active": 2, "max_rows": 2000, "baseline": False}
+        lex = sc.learn(texts, encoder=encoder, progress=False, **sizes)
+        lex.save(tmp_path / "a.lexicon")
+        again = sc.load(tmp_path / "a.lexicon")
+        again.encoder = str(tiny_folder)
+        assert again.text_encoder.precision == precision
+        codes = again.encode(texts).to_scipy().toarray()
+        assert np.array_equal(codes, lex.encode(texts).to_scipy().toarray())
+
+    def test_a_lexicon_takes_its_model_in_another_precision_and_no_other_model(
+        self, tiny_folder, tmp_path
+    ):
+        half, full = (embed.load_encoder(tiny_folder, precision=p) for p in ("bf16", "fp32"))
+        assert full.matches(half.describe())
+        copy = shutil.copytree(tiny_folder, tmp_path / "copy")
+        settings = copy / "sentence_bert_config.json"
+        changed = json.loads(settings.read_text()) | {"max_seq_length": 16}
+        settings.write_text(json.dumps(changed))
+        other = embed.load_encoder(copy)
+        assert not other.matches(half.describe())
+        sizes = {"components": 8, "active": 2, "max_rows": 2000, "baseline": False}
+        lex = sc.learn(some_texts(60), encoder=half, progress=False, **sizes)
+        lex.save(tmp_path / "a.lexicon")
+        lex, wrong = sc.load(tmp_path / "a.lexicon"), sc.load(tmp_path / "a.lexicon")
+        lex.encoder, wrong.encoder = full, other
+        assert lex.encode(["a card"]).to_scipy().shape == (1, 8)
+        with pytest.raises(InputError, match="not the one that this lexicon was learned with"):
+            wrong.encode(["a card"])
 
     def test_loads_without_noise(self, tiny_folder, capfd, caplog):
         embed.load_encoder(tiny_folder)

@@ -19,7 +19,7 @@ from semascope.embed.model import (
     Vectors,
     count_tokens,
     count_words,
-    has_bf16,
+    gains_from_bf16,
     load_model,
     module_config,
     run_model,
@@ -119,6 +119,18 @@ class TextEncoder:
             **self._details,
         }
 
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Tell whether a record that `describe` made is of this encoder.
+
+        The same model on another device, or in another precision, counts: its vectors differ by
+        rounding. The exact bits need the record's precision as well.
+        """
+        own = self._details.get("model")
+        return bool(
+            record.get("fingerprint") == self.fingerprint
+            or (own is not None and record.get("model") == own)
+        )
+
 
 def load_encoder(
     encoder: Any = None, *, precision: str = "auto", name: str | None = None
@@ -133,7 +145,7 @@ def load_encoder(
         sentence-transformers model on the Hugging Face hub, which is fetched if need be. A function
         takes a list of n texts and returns an (n, d) array. A TextEncoder comes back as it is.
     precision : {"auto", "bf16", "fp32"}, default "auto"
-        Arithmetic of a model's forward pass. "auto" is bf16 where the processor has it and eight
+        Arithmetic of a model's forward pass. "auto" is bf16 where that is faster and eight
         texts of different length come out with a cosine above 0.999 to fp32, else fp32.
     name : str, optional
         Name for a function. Vectors of a function are kept in the default cache only if you ask
@@ -225,12 +237,13 @@ def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
     run = partial(run_model, model, prompt, longest)
     plain = run(_PROBES, half=False)
     if precision == "auto":
-        half = has_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
+        half = gains_from_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
             _LEAST_COSINE
         )
         precision = "bf16" if half else "fp32"
     modules = [module_config(module) for module in model]
     weights = weights_hash(model)
+    read_as = (weights, modules, tokenizer_state(model), longest, prompt)
     pooling = next((m["pooling_mode"] for m in modules if "pooling_mode" in m), None)
     details = {
         "kind": "model",
@@ -239,12 +252,11 @@ def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
         "prompt": prompt,
         "device": model.device.type,
         "weights_sha256": weights,
+        "model": _fingerprint(*read_as),
     }
     return TextEncoder(
         name=name,
-        fingerprint=_fingerprint(
-            weights, modules, tokenizer_state(model), longest, prompt, precision, model.device.type
-        ),
+        fingerprint=_fingerprint(*read_as, precision, model.device.type),
         max_tokens=longest,
         precision=precision,
         _forward=partial(run, half=precision == "bf16"),

@@ -178,8 +178,9 @@ class Lexicon:
                     "set lex.encoder to it before encoding texts"
                 )
             asked = made_with.get("source")
-        encoder = load_encoder(asked)
-        if made_with is not None and encoder.fingerprint != made_with["fingerprint"]:
+        # In the precision of the rows, whatever this machine would choose.
+        encoder = load_encoder(asked, precision=(made_with or {}).get("precision", "auto"))
+        if made_with is not None and not encoder.matches(made_with):
             raise InputError(
                 f"the encoder '{encoder.name}' is not the one that this lexicon was learned with "
                 f"({made_with['name']}, fingerprint {made_with['fingerprint']})"
