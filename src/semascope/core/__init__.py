@@ -39,7 +39,7 @@ from semascope.core.locks import held
 from semascope.core.places import cache_folder
 from semascope.core.progress import Progress, progress
 from semascope.core.random import SPLITS, generator, seed_from, split_of
-from semascope.core.scores import Score, auroc
+from semascope.core.scores import Score, auroc, kendall_w
 from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
 from semascope.core.tables import write_table
 
@@ -69,6 +69,7 @@ __all__ = [
     "held",
     "interruptible",
     "is_mapped",
+    "kendall_w",
     "listed",
     "load_tensors",
     "new_folder",

@@ -86,3 +86,40 @@ def auroc(scores: npt.ArrayLike, n_positive: int) -> npt.NDArray[np.float64]:
     negatives = ranks.shape[1] - n_positive
     wins = ranks[:, :n_positive].sum(axis=1) - n_positive * (n_positive + 1) / 2
     return np.asarray(wins / (n_positive * negatives))
+
+
+def kendall_w(values: npt.ArrayLike) -> float:
+    """Return Kendall's W, corrected for ties: 1 if all columns rank the rows alike.
+
+    Parameters
+    ----------
+    values : array-like of shape (n, k)
+        What `k` judges give to `n` things.
+
+    Returns
+    -------
+    float
+        From 0 to 1; unrelated rankings reach 1/k on average. NaN with fewer than three things or
+        two judges, or where no judge tells any two things apart.
+
+    References
+    ----------
+    Kendall and Babington Smith, "The problem of m rankings", 1939.
+
+    Examples
+    --------
+    >>> from semascope.core import kendall_w
+    >>> kendall_w([[1, 10], [2, 20], [3, 30]])
+    1.0
+    """
+    from scipy.stats import rankdata
+
+    table = np.asarray(values, dtype=np.float64)
+    n, k = table.shape
+    if n < 3 or k < 2:
+        return float("nan")
+    ranks = rankdata(table, axis=0)
+    spread = ((ranks.sum(axis=1) - k * (n + 1) / 2) ** 2).sum()
+    ties = sum((c**3 - c).sum() for c in (np.unique(r, return_counts=True)[1] for r in ranks.T))
+    most = k**2 * (n**3 - n) - k * ties
+    return float(12 * spread / most) if most > 0 else float("nan")

@@ -123,31 +123,6 @@ def random_area(item: Mixture, draws: int = 10, *, seed: int | None = 0) -> floa
     return float(np.mean([area(curve) for curve in found]))
 
 
-def kendall_w(values: npt.ArrayLike) -> float:
-    """Return Kendall's W, corrected for ties, of rankings in columns (n, methods): 1 if alike.
-
-    References
-    ----------
-    Kendall and Babington Smith, "The problem of m rankings", 1939.
-
-    Examples
-    --------
-    >>> from semascope.explain.curves import kendall_w
-    >>> kendall_w([[1, 10], [2, 20], [3, 30]])
-    1.0
-    """
-    from scipy.stats import friedmanchisquare, rankdata
-
-    table = np.asarray(values, dtype=np.float64)
-    n, k = table.shape
-    if n < 3 or k < 2:
-        return float("nan")
-    ranks = rankdata(table, axis=0)
-    if (ranks == ranks[:1]).all():
-        return float("nan")
-    return float(friedmanchisquare(*ranks).statistic / (k * (n - 1)))
-
-
 def _places(item: Mixture, scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
     order = np.argsort(-_checked(item, scores), kind="stable")
     return np.argsort(order, kind="stable")

@@ -1,15 +1,17 @@
-"""Ratios: effects on counts and on survival, one concept at a time, by models of statsmodels."""
+"""Ratios: effects on counts and on survival, one concept at a time."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, MissingExtraError
+from semascope.explain.cox import RiskSets
 from semascope.explain.effects import Effects, effects
 from semascope.explain.problem import Problem
 
@@ -52,14 +54,17 @@ def ratios(problem: Problem, x: Any) -> Effects:
     >>> marginal(problem, x).effect.round(3)
     array([2.])
     """
-    one = _cox if problem.outcome.kind == "survival" else _poisson
-    if problem.outcome.kind == "survival" and problem.weights is not None:
-        raise InputError("survival takes no weights; leave them out, or repeat rows")
+    one = partial(_poisson, problem)
+    if problem.outcome.kind == "survival":
+        if problem.duration is None:
+            raise InputError("survival needs to know how long each row was seen")
+        sets = RiskSets(problem.duration, problem.y, problem.weights, problem.groups)
+        one = partial(_cox, problem, sets)
     parts = []
     for j in range(x.shape[1]):
         column = x[:, [j]]
         column = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
-        parts.append(one(problem, column.astype(np.float64)))
+        parts.append(one(column.astype(np.float64)))
     logs = Effects(*(np.array([p[i] for p in parts], dtype=np.float64) for i in range(6)))
     with np.errstate(over="ignore"):
         return replace(
@@ -88,34 +93,24 @@ def _poisson(problem: Problem, x: Floats) -> list[float]:
     return [float(part[0]) for part in vars(found).values()]
 
 
-def _cox(problem: Problem, x: Floats) -> list[float]:
-    from scipy.stats import norm
+def _cox(problem: Problem, sets: RiskSets, x: Floats) -> list[float]:
+    from scipy.stats import t
 
-    sm = _statsmodels()
     y, active = problem.y, x[:, 0] != 0
     if y[active].sum() == 0 or y[~active].sum() == 0:
         return [np.nan] * 6
-    design = np.hstack([problem.adjust, x])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = sm.PHReg(problem.duration, design, status=y, ties="efron")
-        try:
-            fit = model.fit() if problem.groups is None else model.fit(groups=problem.groups)
-            value, error = float(fit.params[-1]), float(np.asarray(fit.bse)[-1])
-        except (np.linalg.LinAlgError, ValueError, FloatingPointError):
-            return [np.nan] * 6
-    if not np.isfinite(error) or error <= 0:
+    fit = sets.fit(np.hstack([problem.adjust, x]))
+    if fit is None or not np.isfinite(fit.errors[-1]) or fit.errors[-1] <= 0:
         return [np.nan] * 6
-    width = norm.ppf(0.975) * error
-    p = 2 * norm.sf(abs(value / error))
-    return [value, value - width, value + width, float(p), error, _NORMAL]
+    value, error, dof = float(fit.coefficients[-1]), float(fit.errors[-1]), min(fit.dof, _NORMAL)
+    width = t.ppf(0.975, dof) * error
+    p = 2 * t.sf(abs(value / error), dof)
+    return [value, value - width, value + width, float(p), error, dof]
 
 
 def _statsmodels() -> Any:
     try:
         import statsmodels.api as sm
     except ImportError as err:
-        raise MissingExtraError.of(
-            "statsmodels", "explain", "explaining counts and survival"
-        ) from err
+        raise MissingExtraError.of("statsmodels", "explain", "explaining counts") from err
     return sm

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, as_vectors, did_you_mean, generator, listed
+from semascope.core import InputError, as_vectors, did_you_mean, generator, kendall_w, listed
 from semascope.discover import Dictionary
 from semascope.explain.attribution import (
     Mixture,
@@ -24,7 +24,6 @@ from semascope.explain.curves import (
     area,
     deletion,
     insertion,
-    kendall_w,
     mu_fidelity,
     random_area,
 )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, Score, generator
+from semascope.core import InputError, Score, generator, kendall_w
 from semascope.measure.interval import RESAMPLES, ends
 
 Floats = npt.NDArray[np.float64]
@@ -45,8 +45,11 @@ def agreement(table: pl.DataFrame, *, seed: int = 0) -> Score:
     values, left_out = _complete(table)
     random = generator(seed, "bootstrap agreement")
     n, k = values.shape
-    value = _kendall_w(values)
-    draws = [_kendall_w(values[random.integers(0, n, n)]) for _ in range(RESAMPLES)]
+    value = kendall_w(values)
+    draws = np.array([kendall_w(values[random.integers(0, n, n)]) for _ in range(RESAMPLES)])
+    # A draw may hold one concept again and again, and then ranks nothing.
+    known = np.isfinite(draws)
+    draws = draws[known] if known.any() else draws
     return Score(
         "Kendall's W", value, *ends(draws, value), 1 / k, n,
         note=f"{k} scorers over {n} concepts", failures=left_out,
@@ -102,18 +105,6 @@ def _complete(table: pl.DataFrame) -> tuple[Floats, int]:
             f"only {len(known)} concepts have a score from every scorer; agreement needs three"
         )
     return known.to_numpy(), len(table) - len(known)
-
-
-def _kendall_w(values: Floats) -> float:
-    """Kendall's W with the correction for ties."""
-    from scipy.stats import rankdata
-
-    n, k = values.shape
-    ranks = rankdata(values, axis=0)
-    spread = ((ranks.sum(axis=1) - k * (n + 1) / 2) ** 2).sum()
-    ties = sum((c**3 - c).sum() for c in (np.unique(r, return_counts=True)[1] for r in ranks.T))
-    most = k**2 * (n**3 - n) - k * ties
-    return float(12 * spread / most) if most > 0 else 1.0
 
 
 def _correlation(ranks: Floats) -> Floats:

@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 
 import semascope as sc
-from semascope.core import InputError
+from semascope.core import InputError, kendall_w
 from semascope.discover import Dictionary
 from semascope.explain import (
     Mixture,
@@ -32,7 +32,6 @@ from semascope.explain import (
     split_prediction,
     tcav,
 )
-from semascope.explain.curves import kendall_w
 
 
 @pytest.fixture
@@ -196,6 +195,7 @@ def test_kendall_w_of_alike_and_opposed() -> None:
     a = np.arange(6.0)
     assert kendall_w(np.column_stack([a, a, 2 * a])) == pytest.approx(1)
     assert kendall_w(np.column_stack([a, -a])) == pytest.approx(0)
+    assert np.isnan(kendall_w(np.ones((6, 2))))
 
 
 # Betting -------------------------------------------------------------------------------------
