@@ -69,8 +69,6 @@ from semascope.measure.yardsticks.probes import (
 )
 from semascope.measure.yardsticks.probing import (
     Probed,
-    Quiver,
-    quiver,
     sparse_probes,
 )
 from semascope.measure.yardsticks.purity import (
@@ -78,12 +76,22 @@ from semascope.measure.yardsticks.purity import (
     oracle_impurity,
     stand_ins,
 )
+from semascope.measure.yardsticks.quivers import (
+    Quiver,
+    quiver,
+)
 from semascope.measure.yardsticks.reconstruction import (
     Activity,
     Rebuilt,
     activity,
     max_atom_cosine,
     rebuild,
+)
+from semascope.measure.yardsticks.regimes import (
+    PAPER_LEVELS,
+    Draw,
+    draw_regime,
+    probe_regimes,
 )
 from semascope.measure.yardsticks.registry import (
     METRICS,
@@ -113,10 +121,12 @@ from semascope.measure.yardsticks.swapping import (
 
 __all__ = [
     "METRICS",
+    "PAPER_LEVELS",
     "Absorption",
     "Activity",
     "Compared",
     "Complete",
+    "Draw",
     "Factors",
     "Metric",
     "Perturbed",
@@ -143,6 +153,7 @@ __all__ = [
     "contributing_concepts",
     "dense_codes",
     "disentanglement",
+    "draw_regime",
     "effective_concepts",
     "evaluate",
     "explicitness",
@@ -165,6 +176,7 @@ __all__ = [
     "niche_impurity",
     "oracle_impurity",
     "predict_factors",
+    "probe_regimes",
     "probe_sensitivity",
     "quiver",
     "rebuild",

@@ -23,7 +23,8 @@ from semascope.measure.yardsticks.erasing import (
 )
 from semascope.measure.yardsticks.inputs import Bools, Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
-from semascope.measure.yardsticks.probing import f1_of, quiver, sparse_probes
+from semascope.measure.yardsticks.probing import f1_of, sparse_probes
+from semascope.measure.yardsticks.quivers import quiver
 from semascope.measure.yardsticks.subject import Subject
 from semascope.measure.yardsticks.supervised import Compared, compare_supervised
 from semascope.measure.yardsticks.swapping import Swapped, swap_factors

@@ -11,7 +11,7 @@ from semascope.core import generator
 from semascope.measure.yardsticks.inputs import Bools, Floats, Ints
 
 # Inverse strengths of the penalty that are tried, on inputs of unit variance.
-_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 _TRIED = 4
 _RIDGE = (1e-3, 1e-1, 1e1, 1e3)
 
@@ -109,16 +109,16 @@ def choose_strength(x: Floats, targets: list[Ints], *, seed: int = 0) -> float:
 
     order = generator(seed, "probe").permutation(len(x))
     held, kept = order[: len(x) // 4], order[len(x) // 4 :]
-    losses = np.zeros(len(_STRENGTHS))
+    losses = np.zeros(len(STRENGTHS))
     for y in targets[:_TRIED]:
         known = np.unique(y[kept])
         inside = held[np.isin(y[held], known)]
         if len(known) < 2 or not len(inside):
             continue
-        for s, strength in enumerate(_STRENGTHS):
+        for s, strength in enumerate(STRENGTHS):
             probe = fit_probe(x[kept], y[kept], strength=strength)
             losses[s] += log_loss(y[inside], probe.probabilities(x[inside]), labels=known)
-    return _STRENGTHS[int(losses.argmin())] if losses.any() else 1.0
+    return STRENGTHS[int(losses.argmin())] if losses.any() else 1.0
 
 
 def ridge(x: Floats, y: Floats, *, penalty: float | None = None) -> tuple[Floats, Floats]:
