@@ -6,6 +6,12 @@ from semascope.measure.yardsticks.absorption import (
     split_latents,
     splitting,
 )
+from semascope.measure.yardsticks.attributes import (
+    Attributed,
+    attribute,
+    attribute_scores,
+    sap,
+)
 from semascope.measure.yardsticks.completeness import (
     Complete,
     completeness,
@@ -32,11 +38,9 @@ from semascope.measure.yardsticks.evaluate import (
 )
 from semascope.measure.yardsticks.explicit import (
     Predicted,
-    attribute_scores,
     explicitness,
     info_explicitness,
     predict_factors,
-    sap,
 )
 from semascope.measure.yardsticks.fixed import (
     beta_vae,
@@ -124,6 +128,7 @@ __all__ = [
     "PAPER_LEVELS",
     "Absorption",
     "Activity",
+    "Attributed",
     "Compared",
     "Complete",
     "Draw",
@@ -143,6 +148,7 @@ __all__ = [
     "activity",
     "as_factors",
     "as_labels",
+    "attribute",
     "attribute_scores",
     "beta_vae",
     "compare_supervised",

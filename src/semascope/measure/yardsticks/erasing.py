@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, as_vectors, generator
+from semascope.core import InputError, generator
 from semascope.measure.yardsticks.inputs import (
     Bools,
     Floats,
     Ints,
     as_labels,
-    dense_codes,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import Probe, choose_strength, fit_probe
@@ -114,7 +114,7 @@ def spurious_removal(
     >>> found.latents.tolist()
     [1]
     """
-    z, x, basis = _checked(codes, atoms, vectors)
+    z, x, basis = fitting_parts(codes, atoms, vectors)
     wanted, other = np.asarray(target).astype(bool), np.asarray(spurious).astype(bool)
     require_rows(len(z), target=wanted, spurious=other)
     random = generator(seed, "balanced rows")
@@ -226,7 +226,7 @@ def targeted_perturbation(
     >>> round(found.score(), 6)
     0.5
     """
-    z, x, basis = _checked(codes, atoms, vectors)
+    z, x, basis = fitting_parts(codes, atoms, vectors)
     truth, _ = as_labels(labels)
     require_rows(len(z), labels=truth)
     common = np.argsort(-truth[train].sum(axis=0), kind="stable")[:most]
@@ -288,12 +288,3 @@ def _balanced(
             f"each needs {_FEWEST} or more"
         )
     return np.sort(np.concatenate([random.choice(c, size, replace=False) for c in cells]))
-
-
-def _checked(codes: Any, atoms: npt.ArrayLike, vectors: Any) -> tuple[Floats, Floats, Floats]:
-    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
-    x = np.asarray(as_vectors(vectors), dtype=np.float64)
-    require_rows(len(z), vectors=x)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
-    return z, x, basis

@@ -107,7 +107,7 @@ def _absorption(subject: Subject) -> Reading:
         "absorption",
         lambda: absorption(
             subject.dense, atoms, subject.vectors, _labels(subject), train=subject.choose,
-            test=subject.test, seed=subject.seed,
+            test=subject.test, own=_own(subject), seed=subject.seed,
         ),
     )  # fmt: skip
     if not len(found.absorbed):
@@ -163,7 +163,7 @@ def _compared(subject: Subject) -> Compared:
         "supervised",
         lambda: compare_supervised(
             subject.dense, atoms, subject.vectors, _labels(subject), bias=subject.bias,
-            train=subject.choose, test=subject.test, seed=subject.seed,
+            train=subject.choose, test=subject.test, own=_own(subject), seed=subject.seed,
         ),
     )  # fmt: skip
 

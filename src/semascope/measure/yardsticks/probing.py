@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from semascope.core import InputError
-from semascope.measure.yardsticks.inputs import (
-    Bools,
-    Floats,
-    Ints,
-    as_labels,
-    dense_codes,
-    require_rows,
-)
+from semascope.measure.yardsticks.inputs import Bools, Floats, Ints, codes_and_labels
 from semascope.measure.yardsticks.probes import aurocs_of, choose_strength, fit_probe
 
 
@@ -98,8 +91,7 @@ def sparse_probes(
     >>> sparse_probes(codes, y[:, None], k=1, train=rows[:20], test=rows[20:]).auroc()
     1.0
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     if not 1 <= k <= x.shape[1]:
         raise InputError(f"a probe can read 1 to {x.shape[1]} codes, not {k}")
     order = ranked_latents(x[train], truth[train], positive=positive)[:, :k]

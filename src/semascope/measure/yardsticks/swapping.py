@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, as_vectors, generator
+from semascope.core import InputError, generator
 from semascope.measure.yardsticks.information import normalised, shared_information
 from semascope.measure.yardsticks.inputs import (
     Bools,
     Floats,
     Ints,
     as_factors,
-    dense_codes,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import fit_probe
@@ -125,11 +125,9 @@ def swap_factors(
     >>> found.cause(), found.isolation()
     (1.0, 1.0)
     """
-    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
-    x, known = np.asarray(as_vectors(vectors), dtype=np.float64), as_factors(factors)
-    require_rows(len(z), vectors=x, factors=known)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
+    z, x, basis = fitting_parts(codes, atoms, vectors)
+    known = as_factors(factors)
+    require_rows(len(z), factors=known)
     kinds = np.flatnonzero(known.discrete)
     if len(kinds) < 2:
         raise InputError("swapping needs two discrete factors or more: one changes, others stay")
