@@ -106,25 +106,21 @@ def films() -> Known:
 
 def people() -> Known:
     """Rows of a census as standardised numbers and yes-or-no columns; some of them as factors."""
-    names = (
-        "age workclass weight education years marital occupation relationship race sex gain loss "
-        "hours country income"
-    ).split()
+    text = ["workclass", "education", "marital", "occupation", "relationship", "race", "sex",
+            "country", "income"]  # fmt: skip
+    names = ["age", "workclass", "weight", "education", "years", *text[2:7], "gain", "loss",
+             "hours", *text[7:]]  # fmt: skip
     table = pl.read_csv(DATA / "adult_income" / "adult-train.csv.gz", has_header=False,
-                        new_columns=names)  # fmt: skip
-    text = [name for name in names if table[name].dtype == pl.String]
-    table = table.with_columns(pl.col(text).str.strip_chars())
+                        new_columns=names, infer_schema=False)  # fmt: skip
+    table = table.with_columns(pl.all().str.strip_chars())
     table = table.filter(pl.all_horizontal(pl.col(text) != "?"))
+    table = table.with_columns(pl.exclude(text).cast(pl.Float64))
     table = some(table, "race", "marital", "occupation")
-    numbers = table.select(
-        pl.col("age", "years", "hours").cast(pl.Float64), pl.col("gain", "loss").log1p()
-    )
+    numbers = table.select(pl.col("age", "years", "hours"), pl.col("gain", "loss").log1p())
     numbers = numbers.select((pl.all() - pl.all().mean()) / pl.all().std())
     kinds = table.select("workclass", "education", "marital", "occupation", "race", "sex")
     x = np.concatenate([numbers.to_numpy(), kinds.to_dummies().to_numpy()], axis=1)
-    factors = table.select(
-        "sex", "race", "marital", "occupation", pl.col("age", "hours").cast(pl.Float64)
-    )
+    factors = table.select("sex", "race", "marital", "occupation", "age", "hours")
     return Known(x.astype(np.float32), factors)
 
 

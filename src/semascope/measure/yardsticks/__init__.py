@@ -100,6 +100,7 @@ from semascope.measure.yardsticks.regimes import (
 from semascope.measure.yardsticks.registry import (
     METRICS,
     metrics,
+    unmeasured,
 )
 from semascope.measure.yardsticks.sets import (
     compositionality,
@@ -200,4 +201,5 @@ __all__ = [
     "targeted_perturbation",
     "total_correlation",
     "udr",
+    "unmeasured",
 ]

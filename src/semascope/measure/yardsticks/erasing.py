@@ -65,6 +65,7 @@ def spurious_removal(
     k: int = 10,
     train: Ints,
     test: Ints,
+    at_random: bool = False,
     seed: int = 0,
 ) -> Removal:
     """Measure SCR: take the latents of a spurious concept out of a probe that learned it.
@@ -88,6 +89,8 @@ def spurious_removal(
     target, spurious : array-like of bool, shape (n,)
     k : int, default 10
     train, test : ndarray of int64
+    at_random : bool, default False
+        Take out `k` latents at random instead: what chance reaches.
     seed : int
         Which rows balance.
 
@@ -125,6 +128,8 @@ def spurious_removal(
     fair = fit_probe(x[even], wanted[even], seed=seed)
     about = fit_probe(x[even], other[even], seed=seed)
     latents = _carriers(z[even], basis, other[even], about.weights[0], k)
+    if at_random:
+        latents = generator(seed, "random latents").permutation(len(basis))[:k]
     usual = z[np.ix_(even, latents)].mean(axis=0)
     without = x[tested] - (z[np.ix_(tested, latents)] - usual) @ basis[latents]
     truth = wanted[tested]

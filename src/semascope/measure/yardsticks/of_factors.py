@@ -35,7 +35,7 @@ from semascope.measure.yardsticks.purity import niche_impurity, oracle_impurity,
 from semascope.measure.yardsticks.several import moments, total_correlation, udr
 from semascope.measure.yardsticks.subject import Subject
 
-_ALL = ("random atoms", "PCA", "raw embedding")
+_ALL = ("random atoms", "PCA", "raw embedding", "difference of means")
 _COUNTED = "counting bins makes too much of few rows: compare with the null"
 _MOST_NICHES = 20
 _MOST_ASKED = 16

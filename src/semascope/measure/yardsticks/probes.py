@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +64,23 @@ class Probe:
         scores = self.scores(x)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
         return np.asarray(self.values[best.astype(np.int64)])
+
+
+@contextmanager
+def quiet_fits() -> Iterator[None]:
+    """Keep silent about fits that stop before they converge: their settings are validated.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.probes import quiet_fits
+    >>> with quiet_fits():
+    ...     pass
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        yield
 
 
 def fit_probe(x: Floats, y: Any, *, strength: float | None = None, seed: int = 0) -> Probe:

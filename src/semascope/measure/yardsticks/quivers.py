@@ -14,7 +14,7 @@ import numpy as np
 
 from semascope.core import InputError, as_vectors, generator
 from semascope.measure.yardsticks.inputs import Bools, Floats, Ints, dense_codes, require_rows
-from semascope.measure.yardsticks.probes import STRENGTHS, aurocs_of, fit_probe
+from semascope.measure.yardsticks.probes import STRENGTHS, aurocs_of, fit_probe, quiet_fits
 from semascope.measure.yardsticks.probing import ranked_latents
 
 _PAIRS, _FEW, _FOLDS, _HELD = 12, 128, 6, 100
@@ -118,12 +118,13 @@ def quiver(
     kinds = _kinds(z, x, told, ks, nonlinear, seed)
     parts = _validation(told[train], seed)
     validated, tested = {}, {}
-    for name, (settings, fit) in kinds.items():
-        reached = [_validated(fit, setting, parts, train, told) for setting in settings]
-        best = int(np.argmax(reached))
-        validated[name] = reached[best]
-        scores = fit(train, test, settings[best])
-        tested[name] = float(aurocs_of(scores[:, None], truth[test, None])[0])
+    with quiet_fits():
+        for name, (settings, fit) in kinds.items():
+            reached = [_validated(fit, setting, parts, train, told) for setting in settings]
+            best = int(np.argmax(reached))
+            validated[name] = reached[best]
+            scores = fit(train, test, settings[best])
+            tested[name] = float(aurocs_of(scores[:, None], truth[test, None])[0])
     best_kind = max(kinds, key=lambda name: validated[name])
     without = [name for name in kinds if not name.endswith(" codes")]
     plain = max(without, key=lambda name: validated[name])

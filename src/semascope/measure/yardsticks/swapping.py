@@ -84,6 +84,7 @@ def swap_factors(
     train: Ints,
     test: Ints,
     pairs: int = _PAIRS,
+    at_random: bool = False,
     seed: int = 0,
 ) -> Swapped:
     """Swap the latents of each factor between rows that differ in it, and ask probes what changed.
@@ -106,6 +107,8 @@ def swap_factors(
     train, test : ndarray of int64
     pairs : int, default 400
         Pairs a factor.
+    at_random : bool, default False
+        Swap `k` latents at random instead of those that know the factor: what chance reaches.
     seed : int
 
     References
@@ -141,6 +144,8 @@ def swap_factors(
     for f in range(len(kinds)):
         mine = np.flatnonzero((belongs == f) & (normal[:, f] > 0))
         mine = mine[np.argsort(-normal[mine, f], kind="stable")[:k]]
+        if at_random:
+            mine = generator(seed, "random latents", f).permutation(z.shape[1])[:k]
         usable = np.flatnonzero(right[:, f])
         if len(usable) < 2:
             continue
