@@ -3,34 +3,37 @@
 (a) banking77: 4,000 texts (MiniLM), 60 % to learn and choose on, 40 % to measure; its intents are
 labels, and factors of yes and no. A second seed is what stability and UDR compare with.
 
-(b) ``probe_sets``: the protocol of Kantamneni et al. (2025) on binary tasks made of its files: a
-task for each binary target, and one for each of the three commonest values of the others. Does a
-probe on codes, chosen by cross-validation among probes on the vectors, add to these?
+(b) Sets of which several attributes are known (``bench_factors.py``): phrases made of templates,
+places, statements about cities, films, rows of a census. Attributes are factors, their values
+labels. Do latents keep attributes apart?
 
-Run: python benchmarks/yardsticks.py [--banking] [--probes] [--metrics NAME ...]
+Probes on codes against probes on vectors have a benchmark of their own, ``probe_sets.py``.
+
+Run: python benchmarks/yardsticks.py [--banking] [--known [NAME ...]] [--metrics NAME ...]
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import time
-from collections import Counter
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
-from bench_data import DATA, vectors
+import bench_factors
+from bench_data import vectors
 from bench_labels import banking77
 from semascope.core import generator
 from semascope.discover import TopKSAE
-from semascope.embed import embed_texts
 from semascope.measure import evaluate
-from semascope.measure.yardsticks import quiver
 
 ROWS, LATENTS, ACTIVE, TRAINED = 4000, 512, 4, 200_000
-EACH, TRAIN, FEWEST, VALUES = 200, 130, 24, 3
+FEW_LATENTS, FEW_ACTIVE = 256, 8
+OF_LABELS = (
+    "best concept f1", "splitting", "absorption", "scr", "tpp", "cause", "isolation",
+    "approximation", "control", "occlusion", "over-splitting",
+)  # fmt: skip
 
 
 def banking(metrics: list[str] | None) -> None:
@@ -43,13 +46,6 @@ def banking(metrics: list[str] | None) -> None:
         TopKSAE(LATENTS, ACTIVE, max_rows=TRAINED, random_state=seed).fit(x[choose])
         for seed in (0, 1)
     ]
-    began = [time.perf_counter(), ""]
-
-    def on_step(name: str) -> None:
-        now = time.perf_counter()
-        print(f"# {began[1]} {now - began[0]:.1f} s", flush=True)
-        began[:] = [now, name]
-
     intents = truth[:, None] == np.unique(truth)
     varied = np.stack([intents[choose].any(axis=0), intents[test].any(axis=0)]).all(axis=0)
     table = evaluate(
@@ -65,9 +61,8 @@ def banking(metrics: list[str] | None) -> None:
         metrics=metrics,
         choose=choose,
         test=test,
-        on_step=on_step,
+        on_step=Steps(),
     )
-    on_step("")
     show(table)
 
 
@@ -90,62 +85,57 @@ def short(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def probe_tasks() -> tuple[list[str], list[tuple[str, np.ndarray, np.ndarray]]]:
-    """Texts, and for each task its name, its rows and the answers on them."""
-    texts: list[str] = []
-    tasks = []
-    for path in sorted((DATA / "probe_sets").glob("*.csv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            found = list(csv.DictReader(file))
-        counts = Counter(row["target"] for row in found)
-        if len(counts) > 50:
-            continue  # a number, such as a year
-        common = [value for value, _ in counts.most_common(2 if len(counts) == 2 else VALUES)]
-        random = generator(0, path.name)
-        picked = random.permutation(len(found))[:EACH]
-        rows = np.arange(len(texts), len(texts) + len(picked))
-        texts += [found[i]["prompt"] for i in picked]
-        target = np.array([found[i]["target"] for i in picked])
-        for value in common[:1] if len(counts) == 2 else common:
-            y = target == value
-            sides = y[:TRAIN], y[TRAIN:]
-            if min(min(s.sum(), (~s).sum()) for s in sides) >= FEWEST // 3:
-                tasks.append((f"{path.name.split('.')[0]} = {value}", rows, y))
-    return texts, tasks
+def known(name: str, metrics: list[str] | None) -> None:
+    """Sets with several known attributes: disentanglement, swaps, edits."""
+    found = bench_factors.READERS[name]()
+    x, n = found.x, len(found.x)
+    order = generator(0, "sides").permutation(n)
+    choose, test = np.sort(order[: n * 6 // 10]), np.sort(order[n * 6 // 10 :])
+    fits = [
+        TopKSAE(FEW_LATENTS, FEW_ACTIVE, max_rows=TRAINED, random_state=seed).fit(x[choose])
+        for seed in (0, 1)
+    ]
+    kinds = found.factors.select(~cs.float())
+    dummies = kinds.to_dummies(separator=" = ")
+    print(f"\n## {name}: {n:,} rows; " + ", ".join(
+        f"{c.name} ({c.n_unique()})" if c.name in kinds.columns else c.name for c in found.factors
+    ))  # fmt: skip
+    table = evaluate(
+        fits[0].transform(x),
+        vectors=x,
+        atoms=fits[0].atoms_,
+        bias=fits[0].dictionary_.bias,
+        labels=dummies,
+        factors=found.factors,
+        runs=[fits[1].transform(x)],
+        metrics=metrics or ["disentanglement", *OF_LABELS],
+        choose=choose,
+        test=test,
+        on_step=Steps(),
+    )
+    show(table)
 
 
-def probes() -> None:
-    texts, tasks = probe_tasks()
-    x, _ = embed_texts(texts)
-    train = np.concatenate([rows[:TRAIN] for rows in {r[0]: r for _, r, _ in tasks}.values()])
-    sae = TopKSAE(LATENTS, ACTIVE * 2, max_rows=TRAINED, random_state=0).fit(x[np.sort(train)])
-    codes = sae.transform(x)
-    found = []
-    for _, rows, y in tasks:
-        inside = np.arange(len(rows))
-        found.append(quiver(codes[rows], x[rows], y, train=inside[:TRAIN], test=inside[TRAIN:]))
-    print(f"# {len(tasks)} tasks of {len(texts):,} texts")
-    print("| probe | mean AUROC on test rows | chosen |\n| --- | --- | --- |")
-    for kind in found[0].by_kind:
-        mean = np.mean([f.by_kind[kind] for f in found])
-        print(f"| {kind} | {mean:.3f} | {sum(f.chosen == kind for f in found)} |")
-    gains = np.array([f.gain for f in found])
-    random = generator(0, "bootstrap")
-    draws = gains[random.integers(len(gains), size=(2000, len(gains)))].mean(axis=1)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    print(f"| chosen, without codes | {np.mean([f.auroc_without for f in found]):.3f} | |")
-    print(f"| chosen, with codes | {np.mean([f.auroc for f in found]):.3f} | |")
-    print(f"# gain by codes {gains.mean():+.4f} [{low:+.4f}, {high:+.4f}]")
+class Steps:
+    """Prints how long each metric takes."""
+
+    def __init__(self) -> None:
+        self._began, self._name = time.process_time(), ""
+
+    def __call__(self, name: str) -> None:
+        now = time.process_time()
+        print(f"# {self._name} {now - self._began:.1f} s of CPU", flush=True)
+        self._began, self._name = now, name
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--banking", action="store_true")
-    parser.add_argument("--probes", action="store_true")
+    parser.add_argument("--known", nargs="*", choices=[*bench_factors.READERS])
     parser.add_argument("--metrics", nargs="+")
     asked = parser.parse_args()
-    both = not (asked.banking or asked.probes)
-    if asked.banking or both:
+    if asked.banking or asked.known is None:
         banking(asked.metrics)
-    if asked.probes or both:
-        probes()
+    if asked.known is not None or not asked.banking:
+        for name in asked.known or bench_factors.READERS:
+            known(name, asked.metrics)

@@ -16,7 +16,6 @@ import pytest
 from scipy.sparse import load_npz
 
 import semascope as sc
-from semascope.cli import main
 from semascope.cli.show import SORTS
 from semascope.core import ArtifactError, Codes, CodeStore
 from semascope.kernels.native import chosen
@@ -37,22 +36,6 @@ SMALL = ("--components", "12", "--active", "2", "--max-rows", "6000")
 ROWS, DIMENSIONS = 152, 8
 
 Cli = Callable[..., str]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the command line in this process, check its exit code, return what it prints."""
-
-    def run(*arguments: object, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["semascope", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        assert int(stop.value.code or 0) == code, err
-        return out if code == 0 else err
-
-    return run
 
 
 def items(count: int = ROWS) -> pl.DataFrame:

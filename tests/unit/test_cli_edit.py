@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import polars as pl
 import pytest
 
 import semascope as sc
-from semascope.cli import main
 from semascope.core import Codes
 
 SENTENCES = {
@@ -26,22 +24,6 @@ PLACES = ("Rome", "Oslo", "Lima", "Cairo", "Delhi", "Quito", "Perth", "Kyoto")
 ROWS = 160
 
 Cli = Callable[..., str]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the command line in this process, check its exit code, return what it prints."""
-
-    def run(*arguments: object, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["semascope", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        assert int(stop.value.code or 0) == code, err
-        return out if code == 0 else err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from semascope.cli.main import app
+from semascope.cli.records import check_out, write_records
 from semascope.cli.show import Format
-from semascope.core import InputError
+from semascope.core import InputError, listed
 from semascope.lexicon import load
 
 _SHORT = {
@@ -24,11 +25,15 @@ _SHORT = {
     "raw embedding": "raw",
     "difference of means": "mean diff.",
 }
+_CODES = (".npy", ".npz", ".safetensors", ".codes")
 
 
 @app.command()
 def measure(
-    lexicon: Annotated[Path | None, typer.Argument(help="A lexicon.")] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Argument(help="A lexicon; or codes of another dictionary: .npy, .npz, .safetensors."),
+    ] = None,
     labels: Annotated[
         list[str] | None, typer.Option(help="Column of the items for labels; may be repeated.")
     ] = None,
@@ -47,36 +52,75 @@ def measure(
     ] = None,
     other: Annotated[
         list[Path] | None,
-        typer.Option(help="A lexicon from another seed, for stability; may be repeated."),
+        typer.Option(
+            help="A lexicon (for codes: atoms) from another seed, for stability; may be repeated."
+        ),
+    ] = None,
+    items: Annotated[Path | None, typer.Option(help="For codes: table of their rows.")] = None,
+    atoms: Annotated[Path | None, typer.Option(help="For codes: atoms, a row each.")] = None,
+    bias: Annotated[
+        Path | None, typer.Option(help="For codes: added to codes times atoms, .npy.")
     ] = None,
     baselines: Annotated[
         bool, typer.Option(help="Measure random atoms, PCA and others too.")
     ] = True,
+    shares: Annotated[
+        bool,
+        typer.Option(
+            "--shares", help="Divide what is known of the label among concepts, by Shapley values."
+        ),
+    ] = False,
     list_metrics: Annotated[
         bool, typer.Option("--list", help="List the metrics: formula, source, range, limits.")
     ] = False,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all records: .csv, .json or .parquet.")
+    ] = None,
 ) -> None:
-    """Measure how good the dictionary of a lexicon is, with chance levels and baselines."""
-    from semascope.pipeline.measuring import measure_saved
+    """Measure how good a dictionary is, with chance levels and baselines."""
+    from semascope.pipeline.measuring import measure_codes, measure_saved
+    from semascope.pipeline.sharing import share_concepts
 
     if list_metrics:
         _list(format)
         return
     if lexicon is None:
         raise InputError("which lexicon? semascope measure NAME.lexicon (or --list)")
+    if out is not None:
+        check_out(out)
+    of_codes = lexicon.suffix in _CODES
+    alone = {"--items": items, "--atoms": atoms, "--bias": bias}
+    wrong = [option for option, value in alone.items() if value is not None and not of_codes]
+    if wrong:
+        raise InputError(f"{listed(wrong)}: for codes ({', '.join(_CODES)}); a lexicon has its own")
+    if shares and (of_codes or len(labels or ()) != 1):
+        raise InputError("--shares are of a lexicon and one --labels COLUMN")
     shows = Console(stderr=True)
     with shows.status("") as status:
-        found = measure_saved(
-            load(lexicon),
-            labels=labels or (),
-            groups=groups,
-            metrics=metrics,
-            vectors=vectors,
-            others=[load(path) for path in other or ()],
-            baselines=baselines,
-            on_step=lambda name: status.update(name),
-        )
+        if shares:
+            status.update("shares")
+            table = share_concepts(load(lexicon), (labels or [""])[0], vectors=vectors)
+            _print_shares(table, format, out)
+            return
+        common: dict[str, Any] = {
+            "labels": labels or (),
+            "groups": groups,
+            "metrics": metrics,
+            "vectors": vectors,
+            "baselines": baselines,
+            "on_step": lambda name: status.update(name),
+        }
+        if of_codes:
+            found = measure_codes(
+                lexicon, items=items, atoms=atoms, bias=bias, others=other or (), **common
+            )
+        else:
+            found = measure_saved(
+                load(lexicon), others=[load(path) for path in other or ()], **common
+            )
+    if out is not None:
+        write_records(found.table, out)
     if format is not Format.table:
         _plain(found.table, format)
         return
@@ -84,6 +128,26 @@ def measure(
     console.print(_table(found.table))
     for line in _notes(found.table, found.notes):
         console.print(Text(line, style="dim"))
+
+
+def _print_shares(shares: pl.DataFrame, format: Format, out: Path | None) -> None:
+    if out is not None:
+        write_records(shares, out)
+    if format is not Format.table:
+        _plain(shares, format)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", style="dim")
+    table.add_column("concept", style="bold")
+    for title in ("Shapley share", "lost without it"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in shares.iter_rows(named=True):
+        share = f"{row['shapley']:.3f} ± {row['error']:.3f}"
+        table.add_row(row["id"], row["name"] or "(unnamed)", share, _short(row["left_out"]))
+    console = Console()
+    console.print(table)
+    total = float(shares["shapley"].sum())
+    console.print(Text(f"\ncompleteness of these {len(shares)} concepts: {total:.3f}", style="dim"))
 
 
 def _table(records: pl.DataFrame) -> Table:

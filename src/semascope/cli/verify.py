@@ -30,13 +30,11 @@ from semascope.cli.asking import (
     listed,
 )
 from semascope.cli.main import app
-from semascope.core import InputError, require_writable, write_atomic
+from semascope.cli.records import check_out, write_records
 from semascope.lexicon import Lexicon, load
 
 if TYPE_CHECKING:
     from semascope.pipeline import Verified
-
-_SUFFIXES = (".csv", ".json", ".parquet")
 
 
 @app.command(
@@ -87,7 +85,7 @@ def verify(
         )
     cap = Budget(budget, budget_tokens)
     if out is not None:
-        _check_out(out)
+        check_out(out)
     opened = load(lexicon)
     ready = prepare_verifying(
         opened,
@@ -107,7 +105,7 @@ def verify(
     if found.report is not None:
         typer.echo(str(found.report), err=True)
     if out is not None:
-        _write(found, out)
+        write_records(found.scores, out, as_data(found))
     if as_json:
         typer.echo(json.dumps(as_data(found), indent=2, ensure_ascii=False))
     else:
@@ -132,24 +130,6 @@ def as_data(found: Verified) -> dict[str, Any]:
         "left_out": found.left_out,
         "report": None if found.report is None else found.report.as_dict(),
     }
-
-
-def _check_out(out: Path) -> None:
-    if out.suffix not in _SUFFIXES:
-        raise InputError(f"--out writes {', '.join(_SUFFIXES)}; got '{out.name}'")
-    require_writable(out)
-
-
-def _write(found: Verified, out: Path) -> None:
-    if out.suffix == ".json":
-        text = json.dumps(as_data(found), indent=2, ensure_ascii=False) + "\n"
-    elif out.suffix == ".csv":
-        bands = pl.col("by_band").list.eval(pl.element().cast(pl.String)).list.join(" ")
-        text = found.scores.with_columns(bands).write_csv()
-    else:
-        write_atomic(out, lambda temporary: found.scores.write_parquet(temporary))
-        return
-    write_atomic(out, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _print(lexicon: Lexicon, found: Verified, most: int, out: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, Score, generator
+from semascope.core import Score, generator
 from semascope.llm import AnswerCache, Budget, Endpoint, Question, Report, Request, detect
 from semascope.llm import detection_requests as requests_of
 from semascope.measure.interval import RESAMPLES, ends, share_draws
@@ -18,10 +18,12 @@ from semascope.measure.samples import (
     SHUFFLED,
     Mixed,
     Sample,
+    beside_others,
     by_band,
     marked_sample,
     mixed_sample,
     other_names,
+    require_samples,
 )
 
 
@@ -183,8 +185,7 @@ def _questions(
     seed: int,
 ) -> tuple[list[Question], list[tuple[int, int]]]:
     """Return what is asked, and for each concept which of it: its own name first, then others."""
-    if len(names) != len(sides):
-        raise InputError(f"{len(names)} names have {len(sides)} samples")
+    require_samples(names, sides)
     questions: list[Question] = []
     asked_of: list[tuple[int, int]] = []
     for j, (name, mixed) in enumerate(zip(names, sides, strict=True)):
@@ -250,17 +251,11 @@ def _score(
     draws = [share_draws(float(right[g].sum()), len(g), RESAMPLES, random) for g in (yes, no)]
     low, high = ends((draws[0] + draws[1]) / 2, reached)
     null = [v for v in (_accuracy(mixed.truth, other) for other in verdicts[1:]) if v is not None]
-    return Score(
-        metric,
-        reached,
-        low,
-        high,
-        float(np.mean(null)) if null else 0.5,
-        int(known.sum()),
-        note="balanced accuracy" if null else "balanced accuracy; null by chance",
-        failures=failures,
-        by_band=bands,
-    )
+    found = Score(
+        metric, reached, low, high, n=int(known.sum()), note="balanced accuracy",
+        failures=failures, by_band=bands,
+    )  # fmt: skip
+    return beside_others(found, null, 0.5)
 
 
 def _accuracy(truth: npt.NDArray[np.bool_], verdicts: npt.NDArray[np.float64]) -> float | None:

@@ -23,6 +23,7 @@ from semascope.llm import (
     read_object,
 )
 from semascope.measure.interval import share_interval
+from semascope.measure.samples import beside_others
 
 
 @dataclass(frozen=True)
@@ -215,13 +216,8 @@ def _score(
         note = "no answer could be read"
         return Score("intervention", float("nan"), note=note, failures=failures)
     low, high = share_interval(sum(right), len(right))
-    return Score(
-        "intervention",
-        float(np.mean(right)),
-        low,
-        high,
-        float(np.mean(taken)) if taken else float(np.mean(chance)),
-        len(right),
-        note="share of trials" + ("" if taken else "; null by chance"),
+    found = Score(
+        "intervention", float(np.mean(right)), low, high, n=len(right), note="share of trials",
         failures=failures,
-    )
+    )  # fmt: skip
+    return beside_others(found, taken, float(np.mean(chance)))

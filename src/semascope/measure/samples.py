@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, generator
+from semascope.core import InputError, Score, generator
 from semascope.llm import Span
 
 BANDS = 4
@@ -118,6 +118,33 @@ def other_names(
         return []
     random = generator(seed, f"shuffled names, {purpose}", j)
     return [pool[i] for i in random.choice(len(pool), min(most, len(pool)), replace=False)]
+
+
+def require_samples(names: Sequence[str | None], samples: Sequence[object]) -> None:
+    """Refuse names that do not have a sample each.
+
+    Examples
+    --------
+    >>> from semascope.measure.samples import require_samples
+    >>> require_samples(["fees"], [None])
+    """
+    if len(names) != len(samples):
+        raise InputError(f"{len(names)} names have {len(samples)} samples")
+
+
+def beside_others(score: Score, others: Sequence[float], chance: float) -> Score:
+    """Return a score with the mean of what other names reach as its null, or chance without any.
+
+    Examples
+    --------
+    >>> from semascope.core import Score
+    >>> from semascope.measure.samples import beside_others
+    >>> beside_others(Score("detection", 0.9, note="accuracy"), [], 0.5).note
+    'accuracy; null by chance'
+    """
+    if others:
+        return replace(score, null=float(np.mean(others)))
+    return replace(score, null=chance, note=f"{score.note}; null by chance")
 
 
 def by_band(band: npt.NDArray[np.int64]) -> tuple[int, ...]:

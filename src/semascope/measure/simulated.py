@@ -23,7 +23,17 @@ from semascope.llm import (
     read_numbers,
 )
 from semascope.measure.interval import correlation_interval
-from semascope.measure.samples import BANDS, MOST, SHUFFLED, Sample, by_band, other_names, spread
+from semascope.measure.samples import (
+    BANDS,
+    MOST,
+    SHUFFLED,
+    Sample,
+    beside_others,
+    by_band,
+    other_names,
+    require_samples,
+    spread,
+)
 
 _HIGHEST = 10
 
@@ -129,8 +139,7 @@ def _planned(
     seed: int,
     prompts: str | Path | None,
 ) -> _Plan:
-    if len(names) != len(samples):
-        raise InputError(f"{len(names)} names have {len(samples)} samples")
+    require_samples(names, samples)
     if batch < 1:
         raise InputError(f"a batch must hold at least 1 item, got {batch}")
     drawn = [
@@ -207,17 +216,11 @@ def _score(
         for p in predicted[1:]
         if len(k := np.flatnonzero(np.isfinite(p))) > 2
     ]
-    return Score(
-        "simulation",
-        value,
-        low,
-        high,
-        float(np.mean(null)) if null else 0.0,
-        len(known),
-        note="Pearson's correlation" + ("" if null else "; null by chance"),
-        failures=failures,
-        by_band=bands,
-    )
+    found = Score(
+        "simulation", value, low, high, n=len(known), note="Pearson's correlation",
+        failures=failures, by_band=bands,
+    )  # fmt: skip
+    return beside_others(found, null, 0.0)
 
 
 def _pearson(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:

@@ -1,25 +1,40 @@
-"""The yardsticks laid on a finished lexicon, with columns of its items for labels."""
+"""The yardsticks laid on a finished lexicon, or on codes, with columns of items for labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, did_you_mean, listed
+from semascope.core import (
+    ArtifactError,
+    Codes,
+    CodeStore,
+    InputError,
+    as_vectors,
+    did_you_mean,
+    generator,
+    listed,
+)
 from semascope.lexicon import Lexicon, split_rows
 from semascope.measure import evaluate
+from semascope.measure.yardsticks import halves, sparse_codes, unmeasured
 from semascope.pipeline.reopened import reopen
-from semascope.vectors import VectorSource, as_source
+from semascope.vectors import VectorSource, as_source, items_from
 
 _MOST_ROWS, _MOST_LABELS = 15_000, 200
 # Whole numbers with more values than this are amounts.
 _KINDS = 20
 _SIDES = ("discover", "name", "verify")
+_NO_VECTORS = (
+    "without the vectors (--vectors FILE, vectors=...) there are no baselines, and nothing that "
+    "needs vectors"
+)
 
 
 @dataclass(frozen=True)
@@ -99,65 +114,216 @@ def measure_saved(
     ['codes', 'random atoms']
     """
     notes: list[str] = []
-    rows, x = _rows_and_vectors(lexicon, vectors, notes, show_progress)
-    for name in (*labels, *([groups] if groups else [])):
-        if name not in lexicon.items.columns:
-            known = lexicon.items.columns
-            raise InputError(
-                f"no column '{name}' among the items{did_you_mean(name, known)}; "
-                f"there are {listed(known)}"
-            )
+    rows, x = rows_and_vectors(lexicon, vectors, notes, show_progress)
     for other in others:
         if other.atoms.shape[1] != lexicon.atoms.shape[1]:
             raise InputError(
                 f"the other lexicon is of vectors of length {other.atoms.shape[1]}, this one of "
                 f"{lexicon.atoms.shape[1]}; their atoms cannot be compared"
             )
+    return _evaluated(
+        lexicon.codes, lexicon.items, rows, labels, groups, x, notes,
+        atoms=lexicon.atoms,
+        bias=lexicon.dictionary.bias,
+        runs=[o.codes for o in others if _same_rows(lexicon, o)],
+        others=[other.atoms for other in others],
+        metrics=metrics,
+        baselines=baselines,
+        seed=int(lexicon.info.get("seed") or 0),
+        on_step=on_step,
+    )  # fmt: skip
+
+
+def measure_codes(
+    codes: Any,
+    *,
+    items: Any = None,
+    labels: Sequence[str] = (),
+    groups: str | None = None,
+    metrics: Sequence[str] | None = None,
+    vectors: Any = None,
+    atoms: Any = None,
+    bias: Any = None,
+    others: Sequence[Any] = (),
+    baselines: bool = True,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda name: None,
+) -> Measured:
+    """Measure codes of a dictionary that was not made here, with columns of a table for labels.
+
+    Half of the rows, at random, are there to fit and choose on; numbers come from the others.
+
+    Parameters
+    ----------
+    codes : Codes, sparse matrix, array or path
+        A path names a ``.npy`` array, a matrix that ``scipy.sparse.save_npz`` wrote, codes that
+        were saved here, or any file that `as_vectors` reads.
+    items : whatever `read_items` takes, n rows, optional
+    labels, groups, metrics, baselines, on_step
+        As in `measure_saved`.
+    vectors : anything that holds a matrix (n, d), optional
+        What they are codes of.
+    atoms : anything `as_vectors` takes, shape (m, d), optional
+    bias : array-like of shape (d,), or the path of a ``.npy`` file, optional
+        Added to ``codes @ atoms``; by default nothing.
+    others : sequence of anything `as_vectors` takes, optional
+        Atoms of other fits, for stability.
+    seed : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.pipeline.measuring import measure_codes
+    >>> y = np.arange(200) % 2
+    >>> found = measure_codes(
+    ...     np.c_[y, 1 - y], items={"odd": y}, labels=["odd"], metrics=["best concept f1"]
+    ... )
+    >>> found.table["value"].item()
+    1.0
+    """
+    matrix = _read_codes(codes)
+    n, notes = matrix.shape[0], list[str]()
+    table = pl.DataFrame() if items is None else items_from(items, need_text=False).frame
+    if items is not None and len(table) != n:
+        raise InputError(f"codes have {n:,} rows, the items {len(table):,}")
+    source = None if vectors is None else as_source(vectors)
+    if source is None:
+        notes.append(_NO_VECTORS)
+    elif source.shape[0] != n:
+        raise InputError(f"codes have {n:,} rows, the vectors {source.shape[0]:,}")
+    used = np.arange(n)
+    if n > _MOST_ROWS:
+        used = np.sort(generator(seed, "measured rows").permutation(n)[:_MOST_ROWS])
+        notes.append(f"a sample of {_MOST_ROWS:,} of {n:,} rows")
+    sides = halves(len(used), seed)
+    return _evaluated(
+        matrix, table, (used[sides[0]], used[sides[1]]), labels, groups, source, notes,
+        atoms=None if atoms is None else as_vectors(atoms),
+        bias=None if bias is None else _read_bias(bias),
+        others=[as_vectors(other) for other in others],
+        metrics=metrics,
+        baselines=baselines,
+        seed=seed,
+        on_step=on_step,
+    )  # fmt: skip
+
+
+def _evaluated(
+    codes: Any,
+    table: pl.DataFrame,
+    rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    labels: Sequence[str],
+    groups: str | None,
+    x: VectorSource | None,
+    notes: list[str],
+    *,
+    runs: Sequence[Any] = (),
+    metrics: Sequence[str] | None,
+    **given: Any,
+) -> Measured:
+    """Measure on the second part of the rows, with columns for labels, factors and groups."""
+    require_columns(table, [*labels, *([groups] if groups else [])])
     every = np.sort(np.concatenate(rows))
     used = dict.fromkeys([*labels, *([groups] if groups else [])])
-    items = lexicon.items[every].select(list(used))
+    items = table[every].select(list(used)) if used else table.select(())
     known_rows = np.ones(len(every), dtype=bool)
     for name in items.columns:
         known_rows &= ~items[name].is_null().to_numpy()
     if not known_rows.all():
         notes.append(f"{int((~known_rows).sum()):,} rows without a value are left out")
         every, items = every[known_rows], items.filter(pl.Series(known_rows))
-    table = items.select(labels)
-    truth, names, left_out = _labels(table)
+    columns = items.select(labels)
+    truth, names, left_out = _labels(columns)
     if left_out:
         notes.append(f"{left_out} rarer labels are left out; the {_MOST_LABELS} commonest stay")
-    kinds = [name for name in table.columns if _is_kind(table[name])]
+    kinds = [name for name in columns.columns if _is_kind(columns[name])]
     test = np.isin(every, rows[1])
     if min(test.sum(), (~test).sum()) < 4:
         raise InputError(
             f"{int(test.sum())} verify rows and {int((~test).sum())} others can be measured; "
             "four of either are needed"
         )
+    inputs: dict[str, Any] = {
+        **given,
+        "vectors": None if x is None else x.take(every),
+        "labels": truth,
+        "factors": _factors(columns, truth),
+        "outcome": columns[kinds[0]].to_numpy() if kinds else None,
+        "groups": items[groups].to_numpy() if groups else None,
+        "runs": [run[every] for run in runs],
+    }
     found = evaluate(
-        lexicon.codes[every],
-        vectors=None if x is None else x.take(every),
-        atoms=lexicon.atoms,
-        bias=lexicon.dictionary.bias,
-        labels=truth,
+        codes[every],
         names=names,
-        factors=_factors(table, truth),
-        outcome=table[kinds[0]].to_numpy() if kinds else None,
-        groups=items[groups].to_numpy() if groups else None,
-        runs=[o.codes[every] for o in others if _same_rows(lexicon, o)],
-        others=[other.atoms for other in others],
         metrics=metrics,
-        baselines=baselines,
         choose=np.flatnonzero(~test),
         test=np.flatnonzero(test),
-        seed=int(lexicon.info.get("seed") or 0),
-        on_step=on_step,
+        **inputs,
     )
-    return Measured(found, notes)
+    has = [name for name, part in inputs.items() if _there(part)]
+    return Measured(found, notes + unmeasured(found["metric"].to_list(), has, metrics))
 
 
-def _rows_and_vectors(
+def _read_bias(bias: Any) -> npt.NDArray[Any]:
+    array = np.load(bias) if isinstance(bias, str | Path) else np.asarray(bias)
+    return np.asarray(array, dtype=np.float64).ravel()
+
+
+def _there(part: Any) -> bool:
+    return part is not None and not (isinstance(part, list | tuple) and not part)
+
+
+def _read_codes(codes: Any) -> Any:
+    if not isinstance(codes, str | Path):
+        return sparse_codes(codes)
+    path = Path(codes)
+    if path.is_dir():
+        return sparse_codes(CodeStore(path))
+    if path.suffix == ".npz" and path.exists():
+        from scipy.sparse import load_npz
+
+        try:
+            return sparse_codes(load_npz(path))
+        except (ValueError, OSError, KeyError):
+            pass  # an archive of arrays
+    if path.suffix == ".safetensors" and path.exists():
+        try:
+            return sparse_codes(Codes.load(path))
+        except ArtifactError:
+            pass  # tensors of another kind
+    return sparse_codes(as_vectors(path))
+
+
+def require_columns(items: pl.DataFrame, names: Sequence[str]) -> None:
+    """Refuse columns that items do not have.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.pipeline.measuring import require_columns
+    >>> require_columns(pl.DataFrame({"topic": ["tea"]}), ["topic"])
+    """
+    for name in names:
+        if name not in items.columns:
+            raise InputError(
+                f"no column '{name}' among the items{did_you_mean(name, items.columns)}; "
+                f"there are {listed(items.columns) if items.columns else 'none'}"
+            )
+
+
+def rows_and_vectors(
     lexicon: Lexicon, vectors: Any, notes: list[str], show_progress: bool
 ) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], VectorSource | None]:
+    """Return rows to choose on and to test on, and the vectors if they can be had.
+
+    Of many rows a sample; what was left out is added to `notes`.
+
+    Examples
+    --------
+    >>> from semascope.pipeline.measuring import rows_and_vectors
+    >>> rows_and_vectors.__name__
+    'rows_and_vectors'
+    """
     seed = int(lexicon.info.get("seed") or 0)
     most = _MOST_ROWS // len(_SIDES)
     sides = [split_rows(lexicon.splits, side, seed=seed, most=most) for side in _SIDES]
@@ -175,10 +341,7 @@ def _rows_and_vectors(
     elif encoded and lexicon.text is not None:
         source = reopen(lexicon, sides=_SIDES, show_progress=show_progress).source
     else:
-        notes.append(
-            "without the vectors (--vectors FILE, vectors=...) there are no baselines, and "
-            "nothing that needs vectors"
-        )
+        notes.append(_NO_VECTORS)
     return rows, source
 
 

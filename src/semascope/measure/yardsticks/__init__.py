@@ -6,6 +6,12 @@ from semascope.measure.yardsticks.absorption import (
     split_latents,
     splitting,
 )
+from semascope.measure.yardsticks.attributes import (
+    Attributed,
+    attribute,
+    attribute_scores,
+    sap,
+)
 from semascope.measure.yardsticks.completeness import (
     Complete,
     completeness,
@@ -32,11 +38,9 @@ from semascope.measure.yardsticks.evaluate import (
 )
 from semascope.measure.yardsticks.explicit import (
     Predicted,
-    attribute_scores,
     explicitness,
     info_explicitness,
     predict_factors,
-    sap,
 )
 from semascope.measure.yardsticks.fixed import (
     beta_vae,
@@ -69,14 +73,16 @@ from semascope.measure.yardsticks.probes import (
 )
 from semascope.measure.yardsticks.probing import (
     Probed,
-    Quiver,
-    quiver,
     sparse_probes,
 )
 from semascope.measure.yardsticks.purity import (
     niche_impurity,
     oracle_impurity,
     stand_ins,
+)
+from semascope.measure.yardsticks.quivers import (
+    Quiver,
+    quiver,
 )
 from semascope.measure.yardsticks.reconstruction import (
     Activity,
@@ -85,9 +91,16 @@ from semascope.measure.yardsticks.reconstruction import (
     max_atom_cosine,
     rebuild,
 )
+from semascope.measure.yardsticks.regimes import (
+    PAPER_LEVELS,
+    Draw,
+    draw_regime,
+    probe_regimes,
+)
 from semascope.measure.yardsticks.registry import (
     METRICS,
     metrics,
+    unmeasured,
 )
 from semascope.measure.yardsticks.sets import (
     compositionality,
@@ -113,10 +126,13 @@ from semascope.measure.yardsticks.swapping import (
 
 __all__ = [
     "METRICS",
+    "PAPER_LEVELS",
     "Absorption",
     "Activity",
+    "Attributed",
     "Compared",
     "Complete",
+    "Draw",
     "Factors",
     "Metric",
     "Perturbed",
@@ -133,6 +149,7 @@ __all__ = [
     "activity",
     "as_factors",
     "as_labels",
+    "attribute",
     "attribute_scores",
     "beta_vae",
     "compare_supervised",
@@ -143,6 +160,7 @@ __all__ = [
     "contributing_concepts",
     "dense_codes",
     "disentanglement",
+    "draw_regime",
     "effective_concepts",
     "evaluate",
     "explicitness",
@@ -165,6 +183,7 @@ __all__ = [
     "niche_impurity",
     "oracle_impurity",
     "predict_factors",
+    "probe_regimes",
     "probe_sensitivity",
     "quiver",
     "rebuild",
@@ -182,4 +201,5 @@ __all__ = [
     "targeted_perturbation",
     "total_correlation",
     "udr",
+    "unmeasured",
 ]

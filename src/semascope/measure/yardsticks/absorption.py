@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, as_vectors, generator
+from semascope.core import generator
 from semascope.lexicon import unit
 from semascope.measure.yardsticks.inputs import (
     Bools,
     Floats,
     Ints,
     as_labels,
-    dense_codes,
+    codes_and_labels,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import choose_strength, fit_probe
@@ -100,8 +101,7 @@ def split_latents(
     >>> [sorted(found.tolist()) for found in split_latents(codes, (kind < 2)[:, None], train=rows)]
     [[0, 1]]
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     order = generator(seed, "split latents").permutation(train)
     held, kept = np.sort(order[: len(train) // 4]), np.sort(order[len(train) // 4 :])
     most = min(most, x.shape[1])
@@ -130,6 +130,7 @@ def absorption(
     train: Ints,
     test: Ints,
     gain: float = _GAIN,
+    own: list[Ints] | None = None,
     seed: int = 0,
 ) -> Absorption:
     """Find rows of a label where its own latents are silent because another latent took it over.
@@ -154,6 +155,8 @@ def absorption(
         Rows to find latents, probes and absorbers on, and to count on.
     gain, seed
         As in `split_latents`.
+    own : list of ndarray of int64, optional
+        What `split_latents` found for these labels, if that is known.
 
     References
     ----------
@@ -174,13 +177,11 @@ def absorption(
     >>> found.rate()
     0.5
     """
-    z, (truth, names) = dense_codes(codes), as_labels(labels)
-    x = np.asarray(as_vectors(vectors), dtype=np.float64)
-    basis = np.asarray(atoms, dtype=np.float64)
-    require_rows(len(z), labels=truth, vectors=x)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
-    own = split_latents(z, truth, train=train, gain=gain, seed=seed)
+    z, x, basis = fitting_parts(codes, atoms, vectors)
+    truth, names = as_labels(labels)
+    require_rows(len(z), labels=truth)
+    if own is None:
+        own = split_latents(z, truth, train=train, gain=gain, seed=seed)
     y = truth[train]
     usable = [c for c in range(len(names)) if 1 < y[:, c].sum() < len(y)]
     strength = choose_strength(x[train], [y[:, c].astype(np.int64) for c in usable], seed=seed)
@@ -243,7 +244,7 @@ def splitting(codes: Any, labels: Any, own: list[Ints], rows: Ints) -> Floats:
     >>> splitting(codes, (kind < 2)[:, None], [np.array([0, 1])], rows).round(3)
     array([0.333])
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
+    x, truth = codes_and_labels(codes, labels)
     out = np.empty(truth.shape[1])
     for c, latents in enumerate(own):
         active = x[np.ix_(rows, latents)] > 0

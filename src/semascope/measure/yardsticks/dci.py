@@ -8,25 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator
-from semascope.measure.yardsticks.inputs import (
-    Factors,
-    Floats,
-    Ints,
-    as_factors,
-    dense_codes,
-    require_rows,
-)
+from semascope.measure.yardsticks.inputs import Factors, Floats, Ints, codes_and_factors
 
 _TREES = 30
 _ALL_CODES = 64
 _LEAF = 5
+_MOST_ROWS = 2000
 
 
 def importances(codes: Any, factors: Any, *, seed: int = 0) -> Floats:
     """Return how much each code counts when a forest predicts each factor, shape (m, k).
 
     Every split looks at all codes while there are at most 64, and at an eighth of them (at least
-    64) beyond, which is where time would go.
+    64) beyond, and every tree at 2,000 rows at most, which is where time would go.
 
     Parameters
     ----------
@@ -48,8 +42,7 @@ def importances(codes: Any, factors: Any, *, seed: int = 0) -> Floats:
     >>> importances(np.c_[y, 0 * y], y)[:, 0].tolist()
     [1.0, 0.0]
     """
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
+    x, known = codes_and_factors(codes, factors)
     return np.stack(
         [_forest(x, known, f, seed).feature_importances_ for f in range(known.k)], axis=1
     )
@@ -141,8 +134,7 @@ def informativeness(
     >>> float(informativeness(y[:, None], y, train=rows[:20], test=rows[20:]).mean())
     1.0
     """
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
+    x, known = codes_and_factors(codes, factors)
     learned, tested = known.take(train), known.take(test)
     out = np.empty((len(test), known.k))
     for f in range(known.k):
@@ -164,6 +156,7 @@ def _forest(x: Floats, factors: Factors, f: int, seed: int) -> Any:
     options = {
         "n_estimators": _TREES,
         "max_features": looked_at,
+        "max_samples": min(len(x), _MOST_ROWS),
         "min_samples_leaf": min(_LEAF, max(1, len(x) // 50)),
         "random_state": int(generator(seed, "forest", f).integers(2**31)),
     }

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, as_vectors, generator
+from semascope.core import InputError, generator
 from semascope.measure.yardsticks.inputs import (
     Bools,
     Floats,
     Ints,
     as_labels,
-    dense_codes,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import Probe, choose_strength, fit_probe
@@ -65,6 +65,7 @@ def spurious_removal(
     k: int = 10,
     train: Ints,
     test: Ints,
+    at_random: bool = False,
     seed: int = 0,
 ) -> Removal:
     """Measure SCR: take the latents of a spurious concept out of a probe that learned it.
@@ -88,6 +89,8 @@ def spurious_removal(
     target, spurious : array-like of bool, shape (n,)
     k : int, default 10
     train, test : ndarray of int64
+    at_random : bool, default False
+        Take out `k` latents at random instead: what chance reaches.
     seed : int
         Which rows balance.
 
@@ -114,7 +117,7 @@ def spurious_removal(
     >>> found.latents.tolist()
     [1]
     """
-    z, x, basis = _checked(codes, atoms, vectors)
+    z, x, basis = fitting_parts(codes, atoms, vectors)
     wanted, other = np.asarray(target).astype(bool), np.asarray(spurious).astype(bool)
     require_rows(len(z), target=wanted, spurious=other)
     random = generator(seed, "balanced rows")
@@ -125,6 +128,8 @@ def spurious_removal(
     fair = fit_probe(x[even], wanted[even], seed=seed)
     about = fit_probe(x[even], other[even], seed=seed)
     latents = _carriers(z[even], basis, other[even], about.weights[0], k)
+    if at_random:
+        latents = generator(seed, "random latents").permutation(len(basis))[:k]
     usual = z[np.ix_(even, latents)].mean(axis=0)
     without = x[tested] - (z[np.ix_(tested, latents)] - usual) @ basis[latents]
     truth = wanted[tested]
@@ -226,7 +231,7 @@ def targeted_perturbation(
     >>> round(found.score(), 6)
     0.5
     """
-    z, x, basis = _checked(codes, atoms, vectors)
+    z, x, basis = fitting_parts(codes, atoms, vectors)
     truth, _ = as_labels(labels)
     require_rows(len(z), labels=truth)
     common = np.argsort(-truth[train].sum(axis=0), kind="stable")[:most]
@@ -288,12 +293,3 @@ def _balanced(
             f"each needs {_FEWEST} or more"
         )
     return np.sort(np.concatenate([random.choice(c, size, replace=False) for c in cells]))
-
-
-def _checked(codes: Any, atoms: npt.ArrayLike, vectors: Any) -> tuple[Floats, Floats, Floats]:
-    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
-    x = np.asarray(as_vectors(vectors), dtype=np.float64)
-    require_rows(len(z), vectors=x)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
-    return z, x, basis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import polars as pl
 from semascope.core import InputError, as_vectors, generator, listed
 from semascope.measure.yardsticks.inputs import as_labels, halves, require_rows, sparse_codes
 from semascope.measure.yardsticks.metric import Metric, Reading
+from semascope.measure.yardsticks.probes import quiet_fits
 from semascope.measure.yardsticks.registry import METRICS, find_metrics
 from semascope.measure.yardsticks.subject import BASELINES, Subject, parse_factors
 
@@ -182,8 +182,7 @@ def _made(name: str, subject: Subject) -> Subject | InputError:
 def _record(metric: Metric, subject: Subject, of: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(_SCHEMA)
     row |= {"metric": metric.name, "of": of, "better": metric.better, "n": 0, "note": ""}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=_convergence())
+    with quiet_fits():
         try:
             reading = metric.read(subject)
             value = reading.of(np.arange(reading.n))
@@ -221,29 +220,23 @@ def _interval(
 
 
 def _null(metric: Metric, subject: Subject, shuffled: dict[int, Subject]) -> float | None:
-    if callable(metric.null):
-        return metric.null(subject)
-    if metric.null != "shuffled":
+    if metric.null is None or isinstance(metric.null, float | int):
         return metric.null
     found = []
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=_convergence())
-        for draw in range(_DRAWS[metric.cost]):
-            if draw not in shuffled:
-                shuffled[draw] = subject.shuffled(draw)
+    with quiet_fits():
+        for draw in range(1 if callable(metric.null) else _DRAWS[metric.cost]):
             try:
+                if callable(metric.null):
+                    found.append(metric.null(subject))
+                    continue
+                if draw not in shuffled:
+                    shuffled[draw] = subject.shuffled(draw)
                 reading = metric.read(shuffled[draw])
                 found.append(reading.of(np.arange(reading.n)))
             except InputError:
                 continue
     found = [value for value in found if np.isfinite(value)]
     return float(np.mean(found)) if found else None
-
-
-def _convergence() -> type[Warning]:
-    from sklearn.exceptions import ConvergenceWarning
-
-    return ConvergenceWarning  # type: ignore[no-any-return]
 
 
 def _chosen(subject: Subject, names: Sequence[str] | None) -> list[Metric]:

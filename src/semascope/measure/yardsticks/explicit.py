@@ -1,4 +1,4 @@
-"""What single codes and all codes together say about factors, on rows they were not fitted on."""
+"""What all codes together say about factors, on rows they were not fitted on."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from semascope.measure.yardsticks.inputs import (
-    Factors,
-    Floats,
-    Ints,
-    as_factors,
-    dense_codes,
-    require_rows,
-)
+from semascope.measure.yardsticks.inputs import Factors, Floats, Ints, codes_and_factors
 from semascope.measure.yardsticks.probes import aurocs_of, choose_strength, fit_probe, ridge
 
 _PARTS = 4
@@ -65,8 +58,7 @@ def predict_factors(
     >>> info_explicitness(found) > 0.9
     True
     """
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
+    x, known = codes_and_factors(codes, factors)
     learned = known.take(train)
     kinds = [learned.values[:, f].astype(np.int64) for f in np.flatnonzero(known.discrete)]
     strength = choose_strength(x[train], kinds, seed=seed) if kinds else 1.0
@@ -155,76 +147,3 @@ def info_explicitness(found: Predicted, rows: Ints | None = None) -> float:
         if base > 0:
             out.append(1 - loss / base)
     return float(np.mean(out)) if out else float("nan")
-
-
-def attribute_scores(codes: Any, factors: Any, *, train: Ints, test: Ints) -> Floats:
-    """Return how well each code alone predicts each factor on held-out rows, shape (m, k).
-
-    Continuous: squared correlation of the held-out rows with the line fitted on the others.
-    Discrete: balanced accuracy of a small tree with as many leaves as the factor has values; for
-    two values that is a threshold, as in the paper.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semascope.measure.yardsticks import attribute_scores
-    >>> y, rows = np.arange(8) % 2, np.arange(8)
-    >>> attribute_scores(np.c_[y, 0 * y], y, train=rows[:4], test=rows[4:])[:, 0].tolist()
-    [1.0, 0.5]
-    """
-    from sklearn.tree import DecisionTreeClassifier
-
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
-    out = np.zeros((x.shape[1], known.k))
-    for f in range(known.k):
-        y, truth = known.values[train, f], known.values[test, f]
-        if not known.discrete[f]:
-            out[:, f] = _lines(x[train], y, x[test], truth)
-            continue
-        values = np.unique(truth)
-        sizes = np.array([(truth == v).sum() for v in values])
-        leaves = max(2, len(np.unique(y)))
-        for j in range(x.shape[1]):
-            tree = DecisionTreeClassifier(
-                max_leaf_nodes=leaves, class_weight="balanced", random_state=0
-            ).fit(x[train, j : j + 1], y)
-            right = tree.predict(x[test, j : j + 1]) == truth
-            out[j, f] = (np.array([right[truth == v].sum() for v in values]) / sizes).mean()
-    return out
-
-
-def sap(scores: Floats) -> float:
-    """Return the separated attribute predictability: the gap between the two best codes.
-
-    ``mean_f S_1f - S_2f``; a factor that two codes tell equally well counts 0. Of a discrete factor
-    the gap is at most ``1 - 1/values``.
-
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (m, k)
-        As `attribute_scores` gives.
-
-    References
-    ----------
-    Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latent concepts from
-    unlabeled observations", 2018.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semascope.measure.yardsticks import sap
-    >>> sap(np.array([[1.0, 0.5], [0.5, 0.5]]))
-    0.25
-    """
-    ordered = np.sort(scores, axis=0)[::-1]
-    second = ordered[1] if len(ordered) > 1 else 0.0
-    return float((ordered[0] - second).mean())
-
-
-def _lines(x: Floats, y: Floats, x_test: Floats, truth: Floats) -> Floats:
-    centre = x - x.mean(axis=0)
-    slope = centre.T @ (y - y.mean()) / np.maximum(np.square(centre).sum(axis=0), 1e-12)
-    said = y.mean() + (x_test - x.mean(axis=0)) * slope
-    spread = max(float(np.square(truth - y.mean()).sum()), 1e-12)
-    return np.asarray(np.maximum(1 - np.square(said - truth[:, None]).sum(axis=0) / spread, 0))

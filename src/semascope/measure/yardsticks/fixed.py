@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 
 from semascope.core import InputError, generator
-from semascope.measure.yardsticks.inputs import (
-    Floats,
-    Ints,
-    as_factors,
-    dense_codes,
-    require_rows,
-)
+from semascope.measure.yardsticks.inputs import Floats, Ints, codes_and_factors
 from semascope.measure.yardsticks.probes import ridge
 
 _PARTS = 10
@@ -147,8 +141,7 @@ def robustness(codes: Any, factors: Any, *, quantile: float = 0.99) -> float:
     >>> robustness(y, y)
     1.0
     """
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
+    x, known = codes_and_factors(codes, factors)
     overall = np.quantile(np.abs(x - x.mean(axis=0)), quantile, axis=0)
     x, overall = x[:, overall > _ALIVE], overall[overall > _ALIVE]
     if not len(overall):
@@ -177,8 +170,7 @@ def _prepared(
     codes: Any, factors: Any, seed: int, purpose: str
 ) -> tuple[Floats, list[list[_Rows]], np.random.Generator]:
     """Codes of unit variance without silent ones, and the rows of each factor in either half."""
-    x, known = dense_codes(codes), as_factors(factors)
-    require_rows(len(x), factors=known)
+    x, known = codes_and_factors(codes, factors)
     if known.k < 2:
         raise InputError(f"the {purpose} measure needs two factors or more, found {known.k}")
     levels = known.levels(_PARTS, even=True)

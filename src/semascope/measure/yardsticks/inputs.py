@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array, issparse
 
-from semascope.core import Codes, CodeStore, InputError, generator
+from semascope.core import Codes, CodeStore, InputError, as_vectors, generator
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -238,6 +238,51 @@ def halves(n: int, seed: int = 0) -> tuple[Ints, Ints]:
         raise InputError(f"{n} rows cannot be divided into rows to choose on and rows to test on")
     order = generator(seed, "halves").permutation(n)
     return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+
+
+def codes_and_factors(codes: Any, factors: Any) -> tuple[Floats, Factors]:
+    """Return dense codes and the factors of the same rows.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.inputs import codes_and_factors
+    >>> codes_and_factors([[1], [2]], ["a", "b"])[1].k
+    1
+    """
+    x, known = dense_codes(codes), as_factors(factors)
+    require_rows(len(x), factors=known)
+    return x, known
+
+
+def codes_and_labels(codes: Any, labels: Any) -> tuple[Floats, Bools]:
+    """Return dense codes and the labels of the same rows.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.inputs import codes_and_labels
+    >>> codes_and_labels([[1], [2]], ["a", "b"])[1].shape
+    (2, 2)
+    """
+    x, (truth, _) = dense_codes(codes), as_labels(labels)
+    require_rows(len(x), labels=truth)
+    return x, truth
+
+
+def fitting_parts(codes: Any, atoms: npt.ArrayLike, vectors: Any) -> tuple[Floats, Floats, Floats]:
+    """Return dense codes (n, m), vectors (n, d) and atoms (m, d) that fit together, as float64.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.inputs import fitting_parts
+    >>> [part.shape for part in fitting_parts([[1, 2]], [[1], [3]], [[7]])]
+    [(1, 2), (1, 1), (2, 1)]
+    """
+    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
+    x = np.asarray(as_vectors(vectors), dtype=np.float64)
+    require_rows(len(z), vectors=x)
+    if basis.shape != (z.shape[1], x.shape[1]):
+        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
+    return z, x, basis
 
 
 def require_rows(n: int, **parts: Any) -> None:

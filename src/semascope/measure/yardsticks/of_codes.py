@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from semascope.core import generator
 from semascope.measure.yardsticks.inputs import Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
 from semascope.measure.yardsticks.reconstruction import (
@@ -55,6 +56,19 @@ def _of_rows(of: Callable[[Activity], float]) -> Callable[[Subject], Reading]:
     return read
 
 
+def _cosine_of_mean(subject: Subject) -> float:
+    x = subject.given("vectors")
+    mean = np.asarray(x[subject.choose], dtype=np.float64).mean(axis=0)
+    rows = np.asarray(x[subject.test], dtype=np.float64)
+    length = np.linalg.norm(rows, axis=1) * np.linalg.norm(mean)
+    return float((rows @ mean / np.maximum(length, 1e-12)).mean())
+
+
+def _random_alike(subject: Subject) -> float:
+    shape = subject.given("atoms").shape
+    return float(max_atom_cosine(generator(subject.seed, "alike").standard_normal(shape)).mean())
+
+
 def _alike(subject: Subject) -> Reading:
     found = max_atom_cosine(subject.given("atoms"))
     return Reading(lambda places: float(found[places].mean()), len(found), "n counts atoms")
@@ -72,7 +86,7 @@ METRICS = (
         "cosine", "core", r"mean of cos(x, \hat x)", "Karvonen et al. 2025 (SAEBench)",
         "higher", -1, 1, "what the mean reaches, high for vectors that share a direction",
         "blind to length", "cheap", ("vectors", "atoms"),
-        _fidelity(lambda f, p: f.mean_cosine(p)), _REBUILT,
+        _fidelity(lambda f, p: f.mean_cosine(p)), _REBUILT, _cosine_of_mean,
     ),
     Metric(
         "shrinkage", "core", r"\sum ||r||^2 / \sum r.(x - \mu), r = \hat x - \mu; 1 is unbiased",
@@ -116,6 +130,6 @@ METRICS = (
         "max atom cosine", "core", "mean over atoms of the largest cosine with another",
         "Karvonen et al. 2025 (SAEBench); Bussmann et al. 2025",
         "lower", -1, 1, "what random atoms of this shape have", "orthogonal axes have 0",
-        "cheap", ("atoms",), _alike, ("random atoms",),
+        "cheap", ("atoms",), _alike, ("random atoms",), _random_alike,
     ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from semascope.core import InputError, generator
+from semascope.measure.yardsticks.attributes import attribute, sap
 from semascope.measure.yardsticks.dci import (
     completeness_of,
     disentanglement,
@@ -15,11 +16,9 @@ from semascope.measure.yardsticks.dci import (
 )
 from semascope.measure.yardsticks.explicit import (
     Predicted,
-    attribute_scores,
     explicitness,
     info_explicitness,
     predict_factors,
-    sap,
 )
 from semascope.measure.yardsticks.fixed import beta_vae, factor_vae, robustness
 from semascope.measure.yardsticks.information import (
@@ -33,12 +32,13 @@ from semascope.measure.yardsticks.information import (
 from semascope.measure.yardsticks.inputs import Factors, Floats, Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
 from semascope.measure.yardsticks.purity import niche_impurity, oracle_impurity, stand_ins
-from semascope.measure.yardsticks.several import total_correlation, udr
+from semascope.measure.yardsticks.several import moments, total_correlation, udr
 from semascope.measure.yardsticks.subject import Subject
 
-_ALL = ("random atoms", "PCA", "raw embedding")
+_ALL = ("random atoms", "PCA", "raw embedding", "difference of means")
 _COUNTED = "counting bins makes too much of few rows: compare with the null"
 _MOST_NICHES = 20
+_MOST_ASKED = 16
 
 
 def _factors(subject: Subject) -> Factors:
@@ -112,13 +112,13 @@ def _predicted(of: Callable[[Predicted, Ints], float]) -> Callable[[Subject], Re
 
 
 def _sap(subject: Subject) -> Reading:
-    factors, choose, test = _factors(subject), subject.choose, subject.test
-    return Reading(
-        lambda places: sap(
-            attribute_scores(subject.dense, factors, train=choose, test=test[places])
-        ),
-        len(test),
+    found = attribute(
+        subject.dense, _factors(subject), train=subject.choose, test=subject.test, most=_MOST_ASKED
     )
+    note = ""
+    if subject.codes.shape[1] > _MOST_ASKED:
+        note = f"of each factor the {_MOST_ASKED} codes that share most information with it"
+    return Reading(lambda places: sap(found.scores(places)), len(subject.test), note)
 
 
 def _drawn(measure: Callable[..., float]) -> Callable[[Subject], Reading]:
@@ -145,8 +145,15 @@ def _robust(subject: Subject) -> Reading:
 
 
 def _together(subject: Subject) -> Reading:
-    rows = subject.test
-    return Reading(lambda places: total_correlation(subject.dense[rows[places]]), len(rows))
+    x = subject.dense[subject.test]
+    # Sparse codes are left where they are: zeros save the work.
+    x = x if subject.codes.nnz < subject.codes.shape[0] * len(x.T) / 20 else x - x.mean(axis=0)
+    whole = moments(x)
+
+    def of(places: Ints) -> float:
+        return whole.less(moments(np.delete(x, places, axis=0))).total_correlation()
+
+    return Reading(of, len(x))
 
 
 def _apart(subject: Subject) -> float:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 from scipy.sparse import csr_array
 
-from semascope.core import InputError
+from semascope.core import InputError, generator
 from semascope.measure.labels import best_concepts
 from semascope.measure.yardsticks.absorption import (
     Absorption,
@@ -23,7 +23,8 @@ from semascope.measure.yardsticks.erasing import (
 )
 from semascope.measure.yardsticks.inputs import Bools, Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
-from semascope.measure.yardsticks.probing import f1_of, quiver, sparse_probes
+from semascope.measure.yardsticks.probing import f1_of, sparse_probes
+from semascope.measure.yardsticks.quivers import quiver
 from semascope.measure.yardsticks.subject import Subject
 from semascope.measure.yardsticks.supervised import Compared, compare_supervised
 from semascope.measure.yardsticks.swapping import Swapped, swap_factors
@@ -106,7 +107,7 @@ def _absorption(subject: Subject) -> Reading:
         "absorption",
         lambda: absorption(
             subject.dense, atoms, subject.vectors, _labels(subject), train=subject.choose,
-            test=subject.test, seed=subject.seed,
+            test=subject.test, own=_own(subject), seed=subject.seed,
         ),
     )  # fmt: skip
     if not len(found.absorbed):
@@ -116,13 +117,20 @@ def _absorption(subject: Subject) -> Reading:
     return Reading(lambda p: float(found.absorbed[p].mean()), len(found.absorbed), note)
 
 
-def _removal(subject: Subject) -> Reading:
+def _removed(subject: Subject, at_random: bool = False) -> tuple[Removal, int, int]:
     labels = _labels(subject)
     target, spurious = _confusable(labels[subject.choose], labels[subject.test])
-    found: Removal = spurious_removal(
+    found = spurious_removal(
         subject.dense, subject.given("atoms"), subject.vectors, labels[:, target],
-        labels[:, spurious], train=subject.choose, test=subject.test, seed=subject.seed,
+        labels[:, spurious], train=subject.choose, test=subject.test, at_random=at_random,
+        seed=subject.seed,
     )  # fmt: skip
+    return found, target, spurious
+
+
+def _removal(subject: Subject) -> Reading:
+    labels = _labels(subject)
+    found, target, spurious = _removed(subject)
     names = subject.names or tuple(str(c) for c in range(labels.shape[1]))
     note = f"'{names[spurious]}' taken out of '{names[target]}', 10 latents; {_DOUBT}"
     return Reading(lambda places: found.score(places), len(found.fair), note)
@@ -139,16 +147,20 @@ def _perturbation(subject: Subject) -> Reading:
     return Reading(lambda places: found.score(places), len(found.before), note)
 
 
+def _swapped(subject: Subject, at_random: bool = False) -> Swapped:
+    atoms, factors = subject.given("atoms"), subject.given("factors")
+    return subject.once(
+        f"swaps {at_random}",
+        lambda: swap_factors(
+            subject.dense, atoms, subject.vectors, factors, train=subject.choose,
+            test=subject.test, at_random=at_random, seed=subject.seed,
+        ),
+    )  # fmt: skip
+
+
 def _swaps(of: Callable[[Swapped, Ints], float]) -> Callable[[Subject], Reading]:
     def read(subject: Subject) -> Reading:
-        atoms, factors = subject.given("atoms"), subject.given("factors")
-        found: Swapped = subject.once(
-            "swaps",
-            lambda: swap_factors(
-                subject.dense, atoms, subject.vectors, factors, train=subject.choose,
-                test=subject.test, seed=subject.seed,
-            ),
-        )  # fmt: skip
+        found = _swapped(subject)
         return Reading(
             lambda places: of(found, subject.test[places]), len(subject.test), "10 latents a factor"
         )
@@ -156,13 +168,16 @@ def _swaps(of: Callable[[Swapped, Ints], float]) -> Callable[[Subject], Reading]
     return read
 
 
-def _compared(subject: Subject) -> Compared:
-    atoms = subject.given("atoms")
+def _compared(subject: Subject, at_random: bool = False) -> Compared:
+    atoms, own = subject.given("atoms"), _own(subject)
+    if at_random:
+        random = generator(subject.seed, "random latents")
+        own = [random.permutation(len(atoms))[: len(latents)] for latents in own]
     return subject.once(
-        "supervised",
+        f"supervised {at_random}",
         lambda: compare_supervised(
             subject.dense, atoms, subject.vectors, _labels(subject), bias=subject.bias,
-            train=subject.choose, test=subject.test, seed=subject.seed,
+            train=subject.choose, test=subject.test, own=own, seed=subject.seed,
         ),
     )  # fmt: skip
 
@@ -212,7 +227,8 @@ METRICS = (
     Metric(
         "best concept f1", "labels",
         "mean over labels of the F1 of the best code and threshold, chosen on other rows",
-        "Gao et al. 2024 (one-latent probes)", "higher", 0, 1,
+        "Gao et al. 2024 (one-latent probes); the interpretability of Makelov et al. 2024",
+        "higher", 0, 1,
         "shuffled labels; near the share of rows with the label",
         "broad labels that many codes share", "cheap", ("labels",), _best_f1, _ALL, "shuffled",
     ),
@@ -255,8 +271,9 @@ METRICS = (
         "scr", "labels",
         "(accuracy repaired - biased) / (fair - biased) of a probe on balanced rows",
         "Karvonen et al. 2024; doubts: Chanin 2026", "higher", -float("inf"),
-        float("inf"), "0", f"labels that exclude each other. {_DOUBT}",
+        float("inf"), "ten latents at random", f"labels that exclude each other. {_DOUBT}",
         "medium", ("labels", "vectors", "atoms"), _removal, _AXES,
+        lambda s: _removed(s, at_random=True)[0].score(),
     ),
     Metric(
         "tpp", "labels",
@@ -268,15 +285,17 @@ METRICS = (
         "cause", "labels",
         "share of swaps of a factor's latents after which its probe says the other row's value",
         "Huang et al. 2024 (RAVEL), judged by linear probes", "higher", 0, 1,
-        "swapping nothing: 0; everything: 1", "fewer than two discrete factors",
-        "slow", ("factors", "vectors", "atoms"), _swaps(lambda f, p: f.cause(p)), _AXES,
+        "ten latents at random; swapping nothing: 0, everything: 1",
+        "fewer than two discrete factors", "slow", ("factors", "vectors", "atoms"),
+        _swaps(lambda f, p: f.cause(p)), _AXES, lambda s: _swapped(s, at_random=True).cause(),
     ),
     Metric(
         "isolation", "labels",
         "share of other factors whose probes stay with what they said after the swap",
         "Huang et al. 2024 (RAVEL), judged by linear probes", "higher", 0, 1,
-        "swapping nothing: 1", "to be read with cause",
-        "slow", ("factors", "vectors", "atoms"), _swaps(lambda f, p: f.isolation(p)), _AXES,
+        "ten latents at random; swapping nothing: 1", "to be read with cause", "slow",
+        ("factors", "vectors", "atoms"), _swaps(lambda f, p: f.isolation(p)), _AXES,
+        lambda s: _swapped(s, at_random=True).isolation(),
     ),
     Metric(
         "approximation", "labels",
@@ -288,9 +307,9 @@ METRICS = (
     Metric(
         "control", "labels",
         "share of probes turned round by taking a label's latents out / by its own atom",
-        "Makelov et al. 2024", "higher", 0, float("inf"), "0",
+        "Makelov et al. 2024", "higher", 0, float("inf"), "as many latents at random",
         "labels that no probe finds", "slow", ("labels", "vectors", "atoms"), _control,
-        ("random atoms", "difference of means"),
+        ("random atoms", "difference of means"), lambda s: _compared(s, at_random=True).control(),
     ),
     Metric(
         "occlusion", "labels",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
 
 from semascope.core import InputError, generator
 from semascope.lexicon import Contrast
@@ -49,7 +50,7 @@ def _sparse_model(subject: Subject) -> tuple[Floats, Floats]:
         spread = x.std(axis=0)
         scale = np.where(spread > 0, spread, 1.0)
         model = LinearSVC(penalty="l1", dual=False, C=0.1, class_weight="balanced", random_state=0)
-        model.fit(x / scale, y)
+        model.fit(csr_array(x / scale), y)  # liblinear stores what is not 0 anyway
         weights = np.asarray(model.coef_) / scale
         if len(weights) == 1:
             return np.concatenate([-weights, weights]), np.r_[-model.intercept_, model.intercept_]

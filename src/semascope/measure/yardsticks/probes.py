@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from semascope.core import generator
 from semascope.measure.yardsticks.inputs import Bools, Floats, Ints
 
 # Inverse strengths of the penalty that are tried, on inputs of unit variance.
-_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-_TRIED = 4
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+_TRIED, _MOST_TRIED = 4, 2000
+# Below this share of entries that are not 0, a sparse matrix is faster.
+_SPARSE = 0.2
 _RIDGE = (1e-3, 1e-1, 1e1, 1e3)
 
 
@@ -60,6 +66,23 @@ class Probe:
         return np.asarray(self.values[best.astype(np.int64)])
 
 
+@contextmanager
+def quiet_fits() -> Iterator[None]:
+    """Keep silent about fits that stop before they converge: their settings are validated.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.probes import quiet_fits
+    >>> with quiet_fits():
+    ...     pass
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        yield
+
+
 def fit_probe(x: Floats, y: Any, *, strength: float | None = None, seed: int = 0) -> Probe:
     """Fit a logistic probe; the strength of its penalty is chosen on a quarter of the rows.
 
@@ -83,12 +106,16 @@ def fit_probe(x: Floats, y: Any, *, strength: float | None = None, seed: int = 0
     y = np.asarray(y).astype(np.int64)
     if strength is None:
         strength = choose_strength(x, [y], seed=seed)
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 1e-12, scale, 1.0)
     values = np.unique(y)
     if len(values) == 1:
         return Probe(values, np.zeros((1, x.shape[1])), np.full(1, -np.inf))
-    model = _logistic(strength).fit((x - mean) / scale, y)
+    scale = x.std(axis=0)
+    scale = np.where(scale > 1e-12, scale, 1.0)
+    sparse = np.count_nonzero(x) < _SPARSE * x.size
+    # The intercept has no penalty, so that centring changes the road to the optimum only.
+    mean = np.zeros(x.shape[1]) if sparse else x.mean(axis=0)
+    scaled = csr_array(x / scale) if sparse else (x - mean) / scale
+    model = _logistic(strength).fit(scaled, y)
     weights = np.asarray(model.coef_, dtype=np.float64) / scale
     return Probe(values, weights, np.asarray(model.intercept_ - weights @ mean))
 
@@ -96,7 +123,7 @@ def fit_probe(x: Floats, y: Any, *, strength: float | None = None, seed: int = 0
 def choose_strength(x: Floats, targets: list[Ints], *, seed: int = 0) -> float:
     """Return the inverse penalty with the least log-loss on a quarter of the rows.
 
-    Of many targets the first few decide for all.
+    Of many targets the first few decide for all, and of many rows 2,000.
 
     Examples
     --------
@@ -107,18 +134,18 @@ def choose_strength(x: Floats, targets: list[Ints], *, seed: int = 0) -> float:
     """
     from sklearn.metrics import log_loss
 
-    order = generator(seed, "probe").permutation(len(x))
-    held, kept = order[: len(x) // 4], order[len(x) // 4 :]
-    losses = np.zeros(len(_STRENGTHS))
+    order = generator(seed, "probe").permutation(len(x))[:_MOST_TRIED]
+    held, kept = order[: len(order) // 4], order[len(order) // 4 :]
+    losses = np.zeros(len(STRENGTHS))
     for y in targets[:_TRIED]:
         known = np.unique(y[kept])
         inside = held[np.isin(y[held], known)]
         if len(known) < 2 or not len(inside):
             continue
-        for s, strength in enumerate(_STRENGTHS):
+        for s, strength in enumerate(STRENGTHS):
             probe = fit_probe(x[kept], y[kept], strength=strength)
             losses[s] += log_loss(y[inside], probe.probabilities(x[inside]), labels=known)
-    return _STRENGTHS[int(losses.argmin())] if losses.any() else 1.0
+    return STRENGTHS[int(losses.argmin())] if losses.any() else 1.0
 
 
 def ridge(x: Floats, y: Floats, *, penalty: float | None = None) -> tuple[Floats, Floats]:
@@ -136,30 +163,27 @@ def ridge(x: Floats, y: Floats, *, penalty: float | None = None) -> tuple[Floats
     2.0
     """
     centre, level = x.mean(axis=0), y.mean(axis=0)
-    a, b = x - centre, y - level
-    if len(x) >= x.shape[1]:
-        values, vectors = np.linalg.eigh(a.T @ a)
-        values = np.maximum(values, 0)
-    else:
-        # Fewer rows than columns: the same axes from the smaller matrix.
-        values, rows = np.linalg.eigh(a @ a.T)
-        kept = values > 1e-10 * max(float(values[-1]), 1e-12)
-        values = values[kept]
-        vectors = a.T @ (rows[:, kept] / np.sqrt(values))
-    inside = vectors.T @ (a.T @ b)
-    unit = max(float(values.sum()) / x.shape[1], 1e-12)
+    values, vectors = _principal(x - centre)
+    inside = vectors.T @ ((x - centre).T @ (y - level))
     if penalty is None:
-        total, n = float(np.square(b).sum()), len(x)
-        scores = []
-        for share in _RIDGE:
-            shrunk = 1 / (values + share * unit)
-            fit = inside * shrunk[:, None]
-            rest = total - 2 * (inside * fit).sum() + (values[:, None] * np.square(fit)).sum()
-            free = max(n - 1 - float((values * shrunk).sum()), 1.0)
-            scores.append(rest / free**2)
-        penalty = _RIDGE[int(np.argmin(scores))]
-    weights = vectors @ (inside / (values + penalty * unit)[:, None])
+        penalty = _least_error(values, inside, y - level, x.shape[1])
+    weights = vectors @ (inside / (values + penalty * _unit(values, x.shape[1]))[:, None])
     return weights, level - centre @ weights
+
+
+def ridge_penalty(x: Floats, y: Floats) -> float:
+    """Return the penalty that `ridge` chooses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks.probes import ridge_penalty
+    >>> ridge_penalty(np.arange(9.0)[:, None], np.arange(9.0)[:, None])
+    0.001
+    """
+    a, b = x - x.mean(axis=0), y - y.mean(axis=0)
+    values, vectors = _principal(a)
+    return _least_error(values, vectors.T @ (a.T @ b), b, x.shape[1])
 
 
 def aurocs_of(scores: Floats, truth: Bools) -> Floats:
@@ -185,3 +209,31 @@ def _logistic(strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=strength, max_iter=100, tol=1e-3)
+
+
+def _principal(a: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues (k,) and eigenvectors (d, k) of the products of centred columns."""
+    if len(a) >= a.shape[1]:
+        values, vectors = np.linalg.eigh(a.T @ a)
+        return np.maximum(values, 0), vectors
+    # Fewer rows than columns: the same axes from the smaller matrix.
+    values, rows = np.linalg.eigh(a @ a.T)
+    kept = values > 1e-10 * max(float(values[-1]), 1e-12)
+    return values[kept], a.T @ (rows[:, kept] / np.sqrt(values[kept]))
+
+
+def _unit(values: Floats, d: int) -> float:
+    return max(float(values.sum()) / d, 1e-12)
+
+
+def _least_error(values: Floats, inside: Floats, b: Floats, d: int) -> float:
+    """Penalty with the least generalised cross-validation error, over all columns."""
+    total, n = float(np.square(b).sum()), len(b)
+    scores = []
+    for share in _RIDGE:
+        shrunk = 1 / (values + share * _unit(values, d))
+        fit = inside * shrunk[:, None]
+        rest = total - 2 * (inside * fit).sum() + (values[:, None] * np.square(fit)).sum()
+        free = max(n - 1 - float((values * shrunk).sum()), 1.0)
+        scores.append(rest / free**2)
+    return _RIDGE[int(np.argmin(scores))]

@@ -1,4 +1,4 @@
-"""Labels told by few codes: k-sparse probes, and whether codes add to what vectors give."""
+"""Labels told by few codes: k-sparse probes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from semascope.core import InputError, as_vectors, generator
-from semascope.measure.yardsticks.inputs import (
-    Bools,
-    Floats,
-    Ints,
-    as_labels,
-    dense_codes,
-    require_rows,
-)
-from semascope.measure.yardsticks.probes import Probe, aurocs_of, choose_strength, fit_probe
-
-_FOLDS = 4
+from semascope.core import InputError
+from semascope.measure.yardsticks.inputs import Bools, Floats, Ints, codes_and_labels
+from semascope.measure.yardsticks.probes import aurocs_of, choose_strength, fit_probe
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +91,7 @@ def sparse_probes(
     >>> sparse_probes(codes, y[:, None], k=1, train=rows[:20], test=rows[20:]).auroc()
     1.0
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     if not 1 <= k <= x.shape[1]:
         raise InputError(f"a probe can read 1 to {x.shape[1]} codes, not {k}")
     order = ranked_latents(x[train], truth[train], positive=positive)[:, :k]
@@ -154,136 +144,3 @@ def f1_of(said: Bools, truth: Bools) -> Floats:
     """
     hits = (said & truth).sum(axis=0)
     return np.asarray(2 * hits / np.maximum(said.sum(axis=0) + truth.sum(axis=0), 1))
-
-
-@dataclass(frozen=True)
-class Quiver:
-    """The best probe of several kinds, chosen without the test rows, with codes and without.
-
-    Parameters
-    ----------
-    auroc : float
-        On test rows, of the best probe if those of codes may be chosen.
-    auroc_without : float
-        The same if they may not.
-    chosen, chosen_without : str
-        Which kind was chosen.
-    by_kind : dict of str to float
-        AUROC of each kind on test rows.
-
-    Examples
-    --------
-    >>> from semascope.measure.yardsticks import Quiver
-    >>> round(Quiver(0.9, 0.8, "16 codes", "vectors", {}).gain, 3)
-    0.1
-    """
-
-    auroc: float
-    auroc_without: float
-    chosen: str
-    chosen_without: str
-    by_kind: dict[str, float]
-
-    @property
-    def gain(self) -> float:
-        """How much the codes add."""
-        return self.auroc - self.auroc_without
-
-
-def quiver(
-    codes: Any,
-    vectors: Any,
-    y: Any,
-    *,
-    train: Ints,
-    test: Ints,
-    ks: tuple[int, ...] = (16, 128),
-    seed: int = 0,
-) -> Quiver:
-    """Ask whether probes on codes add anything to probes on the vectors themselves.
-
-    Without codes, the kinds are a logistic probe on the vectors, on their principal components,
-    nearest neighbours, and the difference of means; with them, also k-sparse probes. Which to use
-    is decided by cross-validation on `train`; the AUROC comes from `test`. The paper also tries
-    gradient boosting and small networks, and does this for 155 binary tasks.
-
-    Parameters
-    ----------
-    codes : Codes, sparse matrix or array of shape (n, m)
-    vectors : anything `as_vectors` takes, n rows
-    y : array-like of bool, shape (n,)
-    train, test : ndarray of int64
-    ks : tuple of int
-        Numbers of codes, cut to those there are.
-    seed : int
-        Folds.
-
-    References
-    ----------
-    Kantamneni, Engels, Rajamanoharan, Tegmark and Nanda, "Are sparse autoencoders useful? A case
-    study in sparse probing", 2025.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from semascope.measure.yardsticks import quiver
-    >>> y, rows = np.arange(60) % 2 == 1, np.arange(60)
-    >>> x = np.c_[y, np.sin(rows)]
-    >>> quiver(x, x, y, train=rows[:40], test=rows[40:]).auroc
-    1.0
-    """
-    z, x = dense_codes(codes), np.asarray(as_vectors(vectors), dtype=np.float64)
-    truth = np.asarray(y).astype(bool)
-    require_rows(len(z), vectors=x, y=truth)
-    for name, rows in (("train", train), ("test", test)):
-        if not 0 < truth[rows].sum() < len(rows):
-            raise InputError(f"all {name} rows have the same value; a probe needs both")
-    kinds: dict[str, Any] = {
-        "vectors": lambda a, b: _logistic_scores(x[a], truth[a], x[b], seed),
-        "principal components": lambda a, b: _pca_scores(x[a], truth[a], x[b], seed),
-        "nearest neighbours": lambda a, b: _neighbour_scores(x[a], truth[a], x[b]),
-        "difference of means": lambda a, b: (
-            x[b] @ (x[a][truth[a]].mean(axis=0) - x[a][~truth[a]].mean(axis=0))
-        ),
-    }
-    without = tuple(kinds)
-    for k in sorted({min(k, z.shape[1]) for k in ks}):
-        kinds[f"{k} codes"] = lambda a, b, k=k: sparse_probes(
-            z, truth[:, None], k=k, train=a, test=b, seed=seed
-        ).scores[:, 0]
-    order = generator(seed, "folds").permutation(len(train))
-    # Each fold holds both values.
-    order = order[np.argsort(truth[train][order], kind="stable")]
-    folds = [np.sort(order[i::_FOLDS]) for i in range(_FOLDS)]
-    validated, tested = {}, {}
-    for name, fit in kinds.items():
-        found = []
-        for fold in folds:
-            inside = np.delete(np.arange(len(train)), fold)
-            if 0 < truth[train[inside]].sum() < len(inside):
-                said = fit(train[inside], train[fold])
-                found.append(aurocs_of(said[:, None], truth[train[fold], None])[0])
-        validated[name] = float(np.nanmean(found)) if np.isfinite(found).any() else 0.5
-        tested[name] = float(aurocs_of(fit(train, test)[:, None], truth[test, None])[0])
-    best = max(kinds, key=lambda name: validated[name])
-    plain = max(without, key=lambda name: validated[name])
-    return Quiver(tested[best], tested[plain], best, plain, tested)
-
-
-def _logistic_scores(x: Floats, y: Bools, other: Floats, seed: int) -> Floats:
-    probe: Probe = fit_probe(x, y, seed=seed)
-    return np.asarray(probe.scores(other)[:, 0])
-
-
-def _pca_scores(x: Floats, y: Bools, other: Floats, seed: int) -> Floats:
-    mean = x.mean(axis=0)
-    axes = np.linalg.svd(x - mean, full_matrices=False)[2][: max(1, min(32, len(x) // 8))]
-    return _logistic_scores((x - mean) @ axes.T, y, (other - mean) @ axes.T, seed)
-
-
-def _neighbour_scores(x: Floats, y: Bools, other: Floats) -> Floats:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    near = min(16, len(x))
-    model = KNeighborsClassifier(near).fit(x, y)
-    return np.asarray(model.predict_proba(other)[:, 1])

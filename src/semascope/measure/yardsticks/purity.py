@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from semascope.core import InputError
-from semascope.measure.yardsticks.inputs import (
-    Bools,
-    Floats,
-    Ints,
-    as_labels,
-    dense_codes,
-    require_rows,
-)
-from semascope.measure.yardsticks.probes import aurocs_of, ridge
+from semascope.measure.yardsticks.inputs import Bools, Floats, Ints, codes_and_labels
+from semascope.measure.yardsticks.probes import aurocs_of, ridge_penalty
 
 _NICHES = 10
 
@@ -31,8 +24,7 @@ def stand_ins(codes: Any, labels: Any) -> Ints:
     """
     from scipy.optimize import linear_sum_assignment
 
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     if x.shape[1] < truth.shape[1]:
         raise InputError(f"{x.shape[1]} codes cannot stand for {truth.shape[1]} labels")
     columns, found = linear_sum_assignment(-np.abs(_correlations(x, truth)).T)
@@ -65,8 +57,7 @@ def oracle_impurity(codes: Any, labels: Any, *, match: Ints | None = None) -> fl
     >>> oracle_impurity(y, y)
     0.0
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     c = truth.shape[1]
     if c < 2:
         raise InputError("impurity is about other labels; it needs two or more")
@@ -88,7 +79,7 @@ def niche_impurity(codes: Any, labels: Any, *, train: Ints, test: Ints) -> float
     codes : Codes, sparse matrix or array of shape (n, m)
     labels : anything `as_labels` takes, n rows
     train, test : ndarray of int64
-        Rows to fit on and to score.
+        Rows to fit on and to score. The penalty is chosen once, for all codes.
 
     References
     ----------
@@ -103,23 +94,43 @@ def niche_impurity(codes: Any, labels: Any, *, train: Ints, test: Ints) -> float
     >>> round(niche_impurity(y, y, train=rows[:20], test=rows[20:]), 2)
     0.5
     """
-    x, (truth, _) = dense_codes(codes), as_labels(labels)
-    require_rows(len(x), labels=truth)
+    x, truth = codes_and_labels(codes, labels)
     inside = np.abs(_correlations(x[train], truth[train]))
+    fits = _Subsets(x[train], truth[train].astype(np.float64))
     out = []
     for c in range(truth.shape[1]):
-        before = np.zeros(0, dtype=np.int64)
-        score = 0.5
+        before, score = -1, 0.5
         for level in (np.arange(_NICHES) + 0.5) / _NICHES:
             outside = np.flatnonzero(inside[:, c] <= level + 1e-9)
-            if len(outside) != len(before):
-                target = truth[train, c : c + 1].astype(np.float64)
-                weights, bias = ridge(x[np.ix_(train, outside)], target)
-                said = x[np.ix_(test, outside)] @ weights + bias
-                score = float(aurocs_of(said, truth[test, c : c + 1])[0])
-            before = outside
+            if len(outside) != before:
+                said = x[np.ix_(test, outside)] @ fits.weights(outside, c)
+                score = float(aurocs_of(said[:, None], truth[test, c : c + 1])[0])
+            before = len(outside)
             out.append(score)
     return float(np.nanmean(out))
+
+
+class _Subsets:
+    """Penalised least squares from some of the columns; sums of products are made once."""
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        a = x - x.mean(axis=0)
+        self._products, self._against = a.T @ a, a.T @ (y - y.mean(axis=0))
+        self._penalty = ridge_penalty(x, y) * max(float(np.trace(self._products)) / len(a.T), 1e-12)
+        self._of_all: Floats | None = None
+
+    def weights(self, columns: Ints, c: int) -> Floats:
+        from scipy.linalg import cho_factor, cho_solve
+
+        def solved(some: Any, against: Floats) -> Floats:
+            part = some + self._penalty * np.eye(len(some))
+            return np.asarray(cho_solve(cho_factor(part, overwrite_a=True), against))
+
+        if len(columns) == len(self._products):
+            if self._of_all is None:
+                self._of_all = solved(self._products, self._against)
+            return np.asarray(self._of_all[:, c])
+        return solved(self._products[np.ix_(columns, columns)], self._against[columns, c])
 
 
 def _correlations(x: Floats, truth: Bools) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from semascope.core import InputError, did_you_mean, listed
@@ -11,6 +12,7 @@ from semascope.measure.yardsticks.metric import Metric
 if TYPE_CHECKING:
     import polars as pl
 
+_SLOW = "slow, measured only if they are named, or their group, or all"
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -86,3 +88,34 @@ def find_metrics(names: list[str]) -> list[Metric]:
                 f"no metric '{name}'{did_you_mean(name, known)}; there are {listed(known, 60)}"
             )
     return [m for name, m in METRICS.items() if name in chosen]
+
+
+def unmeasured(
+    measured: Collection[str], given: Collection[str], names: Sequence[str] | None = None
+) -> list[str]:
+    """Say which metrics were not measured, and what each lacks.
+
+    Parameters
+    ----------
+    measured : collection of str
+        Metrics that were.
+    given : collection of str
+        Inputs that were there, beside codes.
+    names : sequence of str, optional
+        Metrics and groups that were asked for; by default all that are not slow.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks import unmeasured
+    >>> unmeasured(["nec"], ["outcome"], ["nec", "stability"])
+    ['not measured without atoms and others: stability']
+    """
+    wanted = METRICS.values() if names is None else find_metrics(list(names))
+    lines: dict[str, list[str]] = {}
+    for metric in wanted:
+        if metric.name in measured:
+            continue
+        lacks = [need for need in metric.needs if need not in given]
+        why = f"not measured without {' and '.join(lacks)}" if lacks else _SLOW
+        lines.setdefault(why, []).append(metric.name)
+    return [f"{why}: {', '.join(found)}" for why, found in lines.items()]

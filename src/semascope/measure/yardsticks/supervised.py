@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, as_vectors
+from semascope.core import as_vectors
 from semascope.measure.labels import LabelMatch, best_concepts
 from semascope.measure.yardsticks.absorption import split_latents
 from semascope.measure.yardsticks.inputs import (
@@ -17,7 +17,7 @@ from semascope.measure.yardsticks.inputs import (
     Floats,
     Ints,
     as_labels,
-    dense_codes,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import choose_strength, fit_probe, ridge
@@ -107,6 +107,7 @@ def compare_supervised(
     bias: npt.ArrayLike | None = None,
     train: Ints,
     test: Ints,
+    own: list[Ints] | None = None,
     seed: int = 0,
 ) -> Compared:
     """Hold a dictionary against one made from labels: approximation, control, interpretability.
@@ -128,6 +129,8 @@ def compare_supervised(
     bias : array-like of shape (d,), optional
         Added to ``codes @ atoms``; by default nothing.
     train, test : ndarray of int64
+    own : list of ndarray of int64, optional
+        What `split_latents` found for these labels, if that is known.
     seed : int
 
     References
@@ -147,15 +150,14 @@ def compare_supervised(
     >>> found.interpretability(), found.control(), found.occlusion()
     (1.0, 1.0, 0.0)
     """
-    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
-    x, (truth, names) = np.asarray(as_vectors(vectors), dtype=np.float64), as_labels(labels)
-    require_rows(len(z), vectors=x, labels=truth)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
+    z, x, basis = fitting_parts(codes, atoms, vectors)
+    truth, names = as_labels(labels)
+    require_rows(len(z), labels=truth)
     own_atoms, own_bias = label_atoms(x[train], truth[train])
     explained, by_labels = _explained(z, basis, x, truth, own_atoms, own_bias, bias, train, test)
     matches = best_concepts(z, truth, names, choose=train, test=test)
-    own = split_latents(z, truth, train=train, seed=seed)
+    if own is None:
+        own = split_latents(z, truth, train=train, seed=seed)
     flipped, flipped_by_labels, edited = _edits(z, basis, x, truth, own_atoms, own, train, test)
     strength = np.linalg.norm(own_atoms, axis=1)
     rows = []

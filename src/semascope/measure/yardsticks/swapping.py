@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semascope.core import InputError, as_vectors, generator
+from semascope.core import InputError, generator
 from semascope.measure.yardsticks.information import normalised, shared_information
 from semascope.measure.yardsticks.inputs import (
     Bools,
     Floats,
     Ints,
     as_factors,
-    dense_codes,
+    fitting_parts,
     require_rows,
 )
 from semascope.measure.yardsticks.probes import fit_probe
@@ -84,6 +84,7 @@ def swap_factors(
     train: Ints,
     test: Ints,
     pairs: int = _PAIRS,
+    at_random: bool = False,
     seed: int = 0,
 ) -> Swapped:
     """Swap the latents of each factor between rows that differ in it, and ask probes what changed.
@@ -106,6 +107,8 @@ def swap_factors(
     train, test : ndarray of int64
     pairs : int, default 400
         Pairs a factor.
+    at_random : bool, default False
+        Swap `k` latents at random instead of those that know the factor: what chance reaches.
     seed : int
 
     References
@@ -125,11 +128,9 @@ def swap_factors(
     >>> found.cause(), found.isolation()
     (1.0, 1.0)
     """
-    z, basis = dense_codes(codes), np.asarray(atoms, dtype=np.float64)
-    x, known = np.asarray(as_vectors(vectors), dtype=np.float64), as_factors(factors)
-    require_rows(len(z), vectors=x, factors=known)
-    if basis.shape != (z.shape[1], x.shape[1]):
-        raise InputError(f"atoms {basis.shape} do not fit codes {z.shape} and vectors {x.shape}")
+    z, x, basis = fitting_parts(codes, atoms, vectors)
+    known = as_factors(factors)
+    require_rows(len(z), factors=known)
     kinds = np.flatnonzero(known.discrete)
     if len(kinds) < 2:
         raise InputError("swapping needs two discrete factors or more: one changes, others stay")
@@ -143,6 +144,8 @@ def swap_factors(
     for f in range(len(kinds)):
         mine = np.flatnonzero((belongs == f) & (normal[:, f] > 0))
         mine = mine[np.argsort(-normal[mine, f], kind="stable")[:k]]
+        if at_random:
+            mine = generator(seed, "random latents", f).permutation(z.shape[1])[:k]
         usable = np.flatnonzero(right[:, f])
         if len(usable) < 2:
             continue
