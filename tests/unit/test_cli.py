@@ -23,7 +23,7 @@ from semascope.vectors import VectorStore
 
 COMMANDS = (
     *("learn", "name", "show", "edit", "log", "undo", "redo", "encode", "find", "explain", "demo"),
-    *("doctor", "measure", "verify", "version", "compare", "slices"),
+    *("doctor", "measure", "verify", "version", "compare", "prediction", "slices"),
 )
 SENTENCES = {
     "train": ("the train to {} was late", "my seat on the train to {} was taken"),

@@ -64,6 +64,7 @@ def main() -> None:
         log,
         measure,
         name,
+        prediction,
         show,
         slices,
         verify,

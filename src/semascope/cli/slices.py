@@ -44,11 +44,12 @@ def slices(
         Path | None,
         typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Figure: .png, .svg or .pdf.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell for which combinations of concepts and columns a model is worse than elsewhere."""
-    from semascope.core import InputError
+    from semascope.core import InputError, write_atomic
     from semascope.explain import slices as find_slices
 
     if column and concepts_only:
@@ -67,6 +68,10 @@ def slices(
     )
     if out is not None:
         found.save(out, overwrite=overwrite)
+    if plot is not None:
+        kind = plot.suffix.removeprefix(".") or "png"
+        figure = found.plot()
+        write_atomic(plot, lambda there: figure.savefig(there, format=kind, dpi=150))
     if as_json:
         typer.echo(json.dumps(found.as_data(), indent=2, ensure_ascii=False))
         return

@@ -2,13 +2,9 @@
 
 from semascope.explain.ablation import input_ablation
 from semascope.explain.attribution import (
-    Mixture,
-    exact_shapley,
     gradient_input,
     integrated_gradients,
     occlusion,
-    sampled_shapley,
-    shapley,
     split_prediction,
 )
 from semascope.explain.betting import Bet, bet, bet_on_concepts, bet_on_item, e_adjusted
@@ -22,13 +18,16 @@ from semascope.explain.joint import stability
 from semascope.explain.kinds import KINDS, Outcome, read_outcome
 from semascope.explain.knockoffs import Knockoffs, knockoff_filter
 from semascope.explain.losses import Losses, read_losses
+from semascope.explain.mixture import Mixture
 from semascope.explain.outcome import outcome
 from semascope.explain.predicted import Prediction
 from semascope.explain.prediction import prediction
 from semascope.explain.predictor import Predictor
 from semascope.explain.problem import Problem, Setting, marginal
 from semascope.explain.shape import Dose, Subgroups, by_subgroup, dose
-from semascope.explain.slices import Slices, slices
+from semascope.explain.shapley import exact_shapley, sampled_shapley, shapley
+from semascope.explain.sliced import Slices
+from semascope.explain.slices import slices
 from semascope.explain.sobol import sobol_total
 from semascope.explain.tcav import Tcav, tcav
 from semascope.explain.tested import Options, concept_effects

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator
-from semascope.explain.attribution import Mixture
+from semascope.explain.mixture import Ask, Asking, Mixture, answered
 from semascope.explain.tested import as_strengths
 
 Floats = npt.NDArray[np.float64]
@@ -98,9 +98,13 @@ def bet(pairs: Floats, null: Floats, *, level: float = 0.05) -> Bet:
         if (gaps > 0).any():
             wide[c] = np.median(gaps[gaps > 0])
     ways = generator(0, "witness").standard_normal((a.shape[1], _FEATURES)) / wide[:, None]
-    apart = np.hstack([turn(a @ ways) - turn(b @ ways) for turn in (np.cos, np.sin)])
+    # A pair that is like its counterpart teaches nothing and pays nothing.
+    unlike = np.flatnonzero((a != b).any(axis=1))
+    own, other = a[unlike] @ ways, b[unlike] @ ways
+    apart = np.hstack([turn(own) - turn(other) for turn in (np.cos, np.sin)])
     before = np.cumsum(apart, axis=0) - apart
-    gain = (apart * before).sum(axis=1)
+    gain = np.zeros(len(a))
+    gain[unlike] = (apart * before).sum(axis=1)
     learned = gain / np.maximum(np.arange(len(a)), 1)
     # A swap within the pair flips its sign and leaves its size alone, so the size may be used.
     size = np.sqrt(np.cumsum(learned**2) / np.arange(1, len(a) + 1))
@@ -114,15 +118,15 @@ def bet(pairs: Floats, null: Floats, *, level: float = 0.05) -> Bet:
 
 def _wealth(payoff: Floats) -> Floats:
     """Wealth of a bettor whose stake, from 0 to one half, follows the online Newton step."""
-    stake, curvature, wealth = 0.0, 1.0, 1.0
-    out = np.empty(len(payoff))
-    for t, gain in enumerate(payoff):
-        wealth *= 1 + stake * gain
-        out[t] = wealth
-        slope = gain / (1 + stake * gain)
+    stake, curvature = 0.0, 1.0
+    rounds = np.flatnonzero(payoff)
+    factors = np.ones(len(payoff))
+    for t, gain in zip(rounds.tolist(), payoff[rounds].tolist(), strict=True):
+        factors[t] = 1 + stake * gain
+        slope = gain / factors[t]
         curvature += slope**2
         stake = min(0.5, max(0.0, stake + _STEP * slope / curvature))
-    return out
+    return np.asarray(np.cumprod(factors), dtype=np.float64)
 
 
 def bet_on_concepts(
@@ -169,7 +173,9 @@ def bet_on_concepts(
     >>> found[0].rejected_at < 100, found[1].rejected_at
     (True, None)
     """
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from scipy.special import expit
+    from sklearn import config_context
+    from sklearn.linear_model import LogisticRegression
 
     z = as_strengths(codes)
     told = np.asarray(y, dtype=np.float64)
@@ -192,26 +198,44 @@ def bet_on_concepts(
     square = np.asarray(fit.multiply(fit).mean(axis=0)).ravel()
     spread = np.sqrt(np.maximum(square - mean**2, 1e-30))
     for j in np.flatnonzero(possible):
-        product = np.asarray((fit.T @ fit[:, [j]]).toarray())[:, 0] / fit.shape[0]
-        near = np.abs((product - mean[j] * mean) / (spread[j] * spread))
+        own, seen = _columns(fit, [j])[:, 0], _columns(test, [j])[:, 0]
+        near = np.abs(((fit.T @ own) / len(own) - mean[j] * mean) / (spread[j] * spread))
         near[[j, *np.flatnonzero(spread <= 1e-14)]] = -1
         others = np.argsort(-near, kind="stable")[: min(neighbours, m - 1)]
         others = others[near[others] >= 0]
-        known, now = fit[:, others].toarray(), test[:, others].toarray()
-        own, seen = fit[:, [j]].toarray()[:, 0], test[:, [j]].toarray()[:, 0]
         if len(others):
+            known, now = _columns(fit, others), _columns(test, others)
             scale = known.std(axis=0)
             scale[scale == 0] = 1
-            model = LogisticRegression(max_iter=200).fit(known / scale, own != 0)
-            chance = model.predict_proba(now / scale)[:, 1]
-            rest = Ridge(1.0).fit(known / scale, y_fit)
-            left = y_test - rest.predict(now / scale)
+            # There are as many fits as concepts, and checks take longer than small fits.
+            with config_context(assume_finite=True, skip_parameter_validation=True):
+                model = LogisticRegression(solver="newton-cholesky").fit(known / scale, own != 0)
+            chance = expit(now / scale @ model.coef_[0] + model.intercept_[0])
+            left = y_test - _ridge(known / scale, y_fit, now / scale)
         else:
             chance, left = np.full(len(seen), (own != 0).mean()), y_test
         drawn = np.where(random.random(len(seen)) < chance,
                          random.choice(own[own != 0], len(seen)), 0.0)  # fmt: skip
         out[j] = bet(np.column_stack([left, seen]), np.column_stack([left, drawn]), level=level)
     return out
+
+
+def _columns(z: Any, which: npt.ArrayLike) -> Floats:
+    """Return some columns of a sparse array by columns, dense; slices of it take far longer."""
+    index = np.asarray(which)
+    out = np.zeros((index.size, z.shape[0]))
+    for row, j in zip(out, index.tolist(), strict=True):
+        start, stop = z.indptr[j], z.indptr[j + 1]
+        row[z.indices[start:stop]] = z.data[start:stop]
+    return out.T
+
+
+def _ridge(x: Floats, y: Floats, new: Floats) -> Floats:
+    """Predict new rows by ridge regression with a penalty of 1."""
+    centre = x.mean(axis=0)
+    near = x - centre
+    slopes = np.linalg.solve(near.T @ near + np.eye(x.shape[1]), near.T @ (y - y.mean()))
+    return np.asarray(y.mean() + (new - centre) @ slopes)
 
 
 def bet_on_item(
@@ -247,14 +271,22 @@ def bet_on_item(
     >>> [found.rejected_at is not None for found in bet_on_item(item)]
     [True, False, False]
     """
+    return answered(item, ask_bets(len(item), level=level, pairs=pairs, keep=keep, seed=seed))
+
+
+def ask_bets(
+    k: int, *, level: float = 0.05, pairs: int = 200, keep: float = 0.5, seed: int | None = 0
+) -> Asking[list[Bet]]:
+    """Ask for `bet_on_item`: up to ``2 k pairs`` vectors."""
+    if not 0 < keep < 1:
+        raise InputError(f"keep must lie between 0 and 1, got {keep}")
     random = generator(seed, "betting item")
-    k, out = len(item), []
+    masks = random.random((k, 2, pairs, k)) < keep
     for j in range(k):
-        masks = (random.random((2, pairs, k)) < keep).astype(np.float64)
-        masks[0, :, j], masks[1, :, j] = 1, 0
-        found = item.value(masks.reshape(-1, k)).reshape(2, pairs, 1)
-        out.append(bet(found[0], found[1], level=level))
-    return out
+        masks[j, 0, :, j], masks[j, 1, :, j] = True, False
+    replies = yield [Ask(one.reshape(-1, k)) for one in masks]
+    rounds = [found.reshape(2, pairs, 1) for found in replies]
+    return [bet(with_it, without, level=level) for with_it, without in rounds]
 
 
 def e_adjusted(e: npt.ArrayLike) -> Floats:

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator
-from semascope.explain.attribution import Mixture
+from semascope.explain.mixture import Ask, Asking, Mixture, answered
 
 Floats = npt.NDArray[np.float64]
+
+DRAWS = 100
 
 
 def deletion(item: Mixture, scores: npt.ArrayLike) -> Floats:
@@ -27,7 +29,7 @@ def deletion(item: Mixture, scores: npt.ArrayLike) -> Floats:
     >>> deletion(item, [1, 2])
     array([3., 1., 0.])
     """
-    return item.value((_places(item, scores)[None, :] >= np.arange(len(item) + 1)[:, None]) * 1.0)
+    return answered(item, ask_curves({"given": _checked(item, scores)}))["given"][1]
 
 
 def insertion(item: Mixture, scores: npt.ArrayLike) -> Floats:
@@ -41,7 +43,19 @@ def insertion(item: Mixture, scores: npt.ArrayLike) -> Floats:
     >>> insertion(item, [1, 2])
     array([0., 2., 3.])
     """
-    return item.value((_places(item, scores)[None, :] < np.arange(len(item) + 1)[:, None]) * 1.0)
+    return answered(item, ask_curves({"given": _checked(item, scores)}))["given"][0]
+
+
+def ask_curves(scores: dict[str, Floats]) -> Asking[dict[str, tuple[Floats, Floats]]]:
+    """Ask for `insertion` and `deletion` by several scores: up to ``2 k`` vectors each."""
+    asks = []
+    for given in scores.values():
+        order = np.argsort(-given, kind="stable")
+        place = np.argsort(order, kind="stable")
+        masks = place[None, :] < np.arange(len(given) + 1)[:, None]
+        asks += [Ask(masks), Ask(~masks)]
+    replies = yield asks
+    return dict(zip(scores, zip(replies[::2], replies[1::2], strict=True), strict=True))
 
 
 def area(curve: npt.ArrayLike) -> float:
@@ -58,7 +72,7 @@ def area(curve: npt.ArrayLike) -> float:
 
 
 def mu_fidelity(
-    item: Mixture, scores: npt.ArrayLike, draws: int = 100, *, share: float = 0.5,
+    item: Mixture, scores: npt.ArrayLike, draws: int = DRAWS, *, share: float = 0.5,
     seed: int | None = 0,
 ) -> float:  # fmt: skip
     """Return the correlation of summed scores and of what taking these concepts away costs.
@@ -92,40 +106,60 @@ def mu_fidelity(
     (1.0, -1.0)
     """
     given = _checked(item, scores)
-    gone = generator(seed, "mu-fidelity").random((draws, len(item))) < share
-    whole = item.value(np.ones((1, len(item))))[0]
-    cost = whole - item.value(1.0 - gone)
-    said = gone @ given
+    cost = answered(item, ask_costs(len(item), draws, share=share, seed=seed))
+    return fidelity(given, *cost)
+
+
+def ask_costs(
+    k: int, draws: int = DRAWS, *, share: float = 0.5, seed: int | None = 0
+) -> Asking[tuple[npt.NDArray[np.bool_], Floats, float]]:
+    """Ask what taking random sets away costs; sets, costs, prediction: ``draws + 1`` vectors."""
+    gone = generator(seed, "mu-fidelity").random((draws, k)) < share
+    whole, left = yield [Ask(np.ones((1, k), dtype=bool)), Ask(~gone)]
+    return gone, whole[0] - left, float(whole[0])
+
+
+def fidelity(scores: Floats, gone: npt.NDArray[np.bool_], cost: Floats, whole: float) -> float:
+    """Return the correlation of what was said, and of what sets that were taken away cost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.curves import fidelity
+    >>> round(fidelity(np.array([1.0, 2]), ~np.eye(2, dtype=bool), np.array([2.0, 1]), 3.0), 9)
+    1.0
+    """
+    said = gone @ scores
     if min(cost.std(), said.std()) <= 1e-12 * max(1.0, abs(whole)):
         return float("nan")
     return float(np.corrcoef(said, cost)[0, 1])
 
 
-def random_area(item: Mixture, draws: int = 10, *, seed: int | None = 0) -> float:
-    """Return the mean area under curves of random orders, of insertion and deletion alike.
+def random_curve(item: Mixture, draws: int = 10, *, seed: int | None = 0) -> Floats:
+    """Return mean predictions as concepts are put back in random order, (k + 1,).
+
+    Taken away in random order it is the same curve from its other end.
 
     Examples
     --------
     >>> import numpy as np
     >>> from semascope.explain import Mixture, Predictor
-    >>> from semascope.explain.curves import random_area
+    >>> from semascope.explain.curves import random_curve
     >>> item = Mixture(Predictor(lambda x: x @ [1.0, 1.0]), np.zeros(2), np.eye(2))
-    >>> random_area(item)
-    1.0
+    >>> random_curve(item)
+    array([0., 1., 2.])
     """
+    return answered(item, ask_random_curve(len(item), draws, seed=seed))
+
+
+def ask_random_curve(k: int, draws: int = 10, *, seed: int | None = 0) -> Asking[Floats]:
+    """Ask for `random_curve`, each order and its reverse: ``2 draws (k - 1) + 2`` vectors."""
     random = generator(seed, "random orders")
-    k = len(item)
     places = np.argsort(random.random((draws, k)), axis=1)
-    # Each order stands with its reverse, whose deletion is the order's insertion.
+    places = np.concatenate([places, k - 1 - places])
     masks = places[:, None, :] < np.arange(k + 1)[None, :, None]
-    both = np.stack([masks, ~masks]).astype(np.float64)
-    found = item.value(both.reshape(-1, k)).reshape(-1, k + 1)
-    return float(np.mean([area(curve) for curve in found]))
-
-
-def _places(item: Mixture, scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    order = np.argsort(-_checked(item, scores), kind="stable")
-    return np.argsort(order, kind="stable")
+    (found,) = yield [Ask(masks.reshape(-1, k))]
+    return np.asarray(found.reshape(-1, k + 1).mean(axis=0))
 
 
 def _checked(item: Mixture, scores: npt.ArrayLike) -> Floats:

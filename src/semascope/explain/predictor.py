@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,24 @@ from semascope.core import InputError
 
 Floats = npt.NDArray[np.float64]
 BATCH = 8192
+
+
+@dataclass(eq=False)
+class Spent:
+    """What a model was asked: calls, vectors in all of them, and how exactly it answers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.predictor import Predictor
+    >>> predict = Predictor(lambda x: x.sum(axis=1), batch=4)
+    >>> predict(np.ones((10, 2))).shape, predict.spent.calls, predict.spent.vectors
+    ((10,), 3, 10)
+    """
+
+    calls: int = 0
+    vectors: int = 0
+    precision: float = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +49,10 @@ class Predictor:
         The column that is explained. Of two columns the second by default; of more there is none.
     batch : int, default 8192
         Most rows of one call.
+    most : int, optional
+        Vectors that may be asked about in all; `InputError` before the call that would pass it.
+    spent : Spent
+        What was asked so far.
 
     Examples
     --------
@@ -43,6 +65,8 @@ class Predictor:
     call: Callable[[Any], Any]
     target: int | None = None
     batch: int = BATCH
+    most: int | None = None
+    spent: Spent = field(default_factory=Spent)
 
     def __post_init__(self) -> None:
         if not callable(self.call):
@@ -66,25 +90,40 @@ class Predictor:
         torch = sys.modules.get("torch")
         return torch is not None and isinstance(self.call, torch.nn.Module)
 
-    def gradient(self, x: npt.NDArray[Any], step: float = 1e-4) -> Floats:
+    @property
+    def resolution(self) -> float:
+        """Step of central differences that suits the precision of what was returned so far."""
+        return float(np.cbrt(self.spent.precision))
+
+    def gradient(self, x: npt.NDArray[Any]) -> Floats:
         """Return the gradient at vectors (n, d), shape (n, d).
 
         By autograd of a module, else by central differences: ``2 d`` predictions a row, each
-        dimension moved by `step` times the root mean square of its row.
+        dimension moved by the length of its row times the cube root of the precision of what is
+        returned (6e-6 for double, 5e-3 for single precision).
         """
         x = np.asarray(x, dtype=np.float64)
         if self.differentiable:
             parts = [self._autograd(x[i : i + self.batch]) for i in range(0, len(x), self.batch)]
             return np.concatenate(parts) if parts else np.empty_like(x)
-        out = np.empty_like(x)
-        eye = np.eye(x.shape[1])
-        for i, row in enumerate(x):
-            h = step * max(float(np.sqrt((row**2).mean())), 1e-12)
-            up, down = np.split(self(np.concatenate([row + h * eye, row - h * eye])), 2)
-            out[i] = (up - down) / (2 * h)
+        n, d = x.shape
+        if not n:
+            return x
+        if not self.spent.calls:
+            self(x[:1])
+        # Lengths of nearly 0 would move nothing.
+        h = self.resolution * np.maximum(np.linalg.norm(x, axis=1), 1e-6)
+        out, eye = np.empty_like(x), np.eye(d)
+        at_once = max(1, self.batch // (2 * d))
+        for i in range(0, n, at_once):
+            rows, move = x[i : i + at_once, None], h[i : i + at_once, None, None] * eye
+            found = self(np.concatenate([rows + move, rows - move], axis=1).reshape(-1, d))
+            up, down = found.reshape(-1, 2, d).swapaxes(0, 1)
+            out[i : i + at_once] = (up - down) / (2 * h[i : i + at_once, None])
         return out
 
     def _once(self, x: npt.NDArray[Any]) -> Floats:
+        self._pay(len(x))
         if self.differentiable:
             import torch
 
@@ -96,18 +135,32 @@ class Predictor:
                 found = found.detach().cpu()
         values = np.asarray(found)
         if values.dtype.kind not in "fiub":
-            raise InputError(f"predict must return numbers, it returned {values.dtype}")
+            raise InputError(
+                f"predict must return numbers, it returned {values.dtype}; of a classifier pass "
+                "predict_proba or decision_function"
+            )
         if values.ndim not in (1, 2) or len(values) != len(x) or 0 in values.shape[1:]:
             raise InputError(
                 f"predict must return ({len(x)},) or ({len(x)}, classes) for {len(x)} vectors, it "
                 f"returned the shape {values.shape}"
             )
+        if values.dtype.kind == "f":
+            self.spent.precision = float(np.finfo(values.dtype).eps)
         column = self._column(values.shape)
         values = (values if column is None else values[:, column]).astype(np.float64)
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise InputError(f"predict returned {values[row]} for a finite vector, in row {row}")
         return values
+
+    def _pay(self, vectors: int) -> None:
+        if self.most is not None and self.spent.vectors + vectors > self.most:
+            raise InputError(
+                f"the budget is {self.most:,} vectors; {self.spent.vectors:,} were asked about and "
+                f"{vectors:,} more are needed"
+            )
+        self.spent.calls += 1
+        self.spent.vectors += vectors
 
     def _column(self, shape: tuple[int, ...]) -> int | None:
         if len(shape) == 1:
@@ -138,6 +191,7 @@ class Predictor:
     def _autograd(self, x: Floats) -> Floats:
         import torch
 
+        self._pay(len(x))
         with torch.enable_grad():
             moving = self._tensor(x).detach().clone().requires_grad_(True)
             found = self.call(moving)

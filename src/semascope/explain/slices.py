@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,102 +12,14 @@ import polars as pl
 from semascope.core import SPLITS, InputError
 from semascope.explain.design import read_columns
 from semascope.explain.effects import effects
-from semascope.explain.findings import save_result
 from semascope.explain.given import read_concepts, read_keys, read_splits
 from semascope.explain.literals import Literals, Rows, literals
 from semascope.explain.losses import Losses, as_column, read_losses
 from semascope.explain.problem import check_groups
-from semascope.explain.sentences import ends_text, number
 from semascope.explain.slice_search import Candidate, search
+from semascope.explain.sliced import Slices
 from semascope.explain.tested import FEWEST, adjusted
 from semascope.lexicon import Lexicon, Rule
-
-
-@dataclass(frozen=True, eq=False)
-class Slices:
-    """Slices of the items in which a model is worse than elsewhere.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        A row for each slice that was tested; see `slices`.
-    members : tuple of ndarray of int64
-        For each row of the table, which items lie in the slice; of all splits.
-    losses : Losses
-        What the model loses on each item.
-    items : str
-        What rows are called in sentences.
-    level : float
-        Slices with a q up to this are findings.
-    left_out : dict of str to int
-        Rows that were left out, by reason.
-    how : dict
-        How it was made.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import semascope as sc
-    >>> random = np.random.default_rng(0)
-    >>> x, truth = random.random((1500, 4)) < 0.4, random.integers(2, size=1500)
-    >>> told = np.where(x[:, 0] & x[:, 1] & (random.random(1500) < 0.6), 1 - truth, truth)
-    >>> sc.explain.slices(x, truth, told, names=["a", "b", "c", "d"]).sentences
-    ['the error rate is 61 points higher for items with “a” and “b” [44, 76]: 61 % against 0 %']
-    """
-
-    table: pl.DataFrame
-    members: tuple[Rows, ...]
-    losses: Losses
-    items: str = "items"
-    level: float = 0.05
-    left_out: dict[str, int] = field(default_factory=dict)
-    how: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def findings(self) -> pl.DataFrame:
-        """Slices in which the model is worse with a q up to the level, surest first."""
-        return self.table.filter((pl.col("q") <= self.level) & (pl.col("effect") > 0))
-
-    @property
-    def sentences(self) -> list[str]:
-        """One sentence a finding, surest first; empty if nothing holds."""
-        return [self.said(row) for row in self.findings.iter_rows(named=True)]
-
-    def said(self, row: dict[str, Any]) -> str:
-        """Return the sentence of one row of the table."""
-        size, ends = ends_text(row["effect"], row["low"], row["high"])
-        way = "higher" if row["effect"] >= 0 else "lower"
-        rate = self.losses.kind == "error"
-        width = row["high"] - row["low"]
-        inside, outside = (number(row[key], width) for key in ("inside", "outside"))
-        percent = " %" if rate else ""
-        return (
-            f"the {self.losses.called} is {size}{' points' if rate else ''} {way} for {self.items} "
-            f"{row['slice']} {ends}: {inside}{percent} against {outside}{percent}"
-        )
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the slices; see `Findings.save`."""
-        save_result(
-            path, {"slices": self.table}, self.sentences, self.as_data(), overwrite=overwrite
-        )
-
-    def as_data(self) -> dict[str, Any]:
-        """Return everything as plain data, for JSON."""
-        return {
-            "loss": self.losses.called,
-            "sentences": self.sentences,
-            "table": self.table.to_dicts(),
-            "left_out": self.left_out,
-            "how": self.how,
-        }
-
-    def __repr__(self) -> str:
-        head = (
-            f"Slices by {self.losses.called}: {len(self.findings)} of {len(self.table)} tested at "
-            f"a false-discovery rate of {self.level:g}"
-        )
-        return "\n".join([head, *(f"  {line}" for line in self.sentences[:10])])
 
 
 def slices(

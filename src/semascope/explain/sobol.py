@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from semascope.core import InputError, generator
+from semascope.explain.mixture import Ask, Asking, answered_by
 
 Floats = npt.NDArray[np.float64]
 Estimator = Literal["jansen", "sobol", "homma-saltelli", "janon", "glen-isaacs"]
 ESTIMATORS: tuple[Estimator, ...] = ("jansen", "sobol", "homma-saltelli", "janon", "glen-isaacs")
 # Functions that vary by less than this share of their size vary by rounding.
 _FLAT = 1e-6
+_MOST_NUMBERS = 2**20
 
 
 def sobol_total(
@@ -73,26 +76,53 @@ def sobol_total(
     >>> found.round(2).tolist()
     [0.36, 0.64]
     """
-    from scipy.stats import qmc
-
     if estimator not in ESTIMATORS:
         raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}, got '{estimator}'")
     if n < 2 or n & (n - 1):
         raise InputError(f"n must be a power of 2, at least 2, got {n}")
     if repeats < 2 or k < 1:
         raise InputError(f"repeats must be at least 2 and k at least 1, got {repeats} and {k}")
+    found = answered_by(value, ask_sobol(k, n, estimator=estimator, repeats=repeats, seed=seed))
+    return found[0], found[1]
+
+
+def ask_sobol(
+    k: int, n: int = 64, *, estimator: Estimator = "jansen", repeats: int = 4, seed: int | None = 0
+) -> Asking[tuple[Floats, Floats]]:
+    """Ask for `sobol_total`: ``n (k + 1) repeats`` vectors."""
     out = np.empty((repeats, k))
-    random = generator(seed, "sobol")
-    for r in range(repeats):
-        both = qmc.Sobol(2 * k, rng=random).random(n)
-        a, b = both[:, :k], both[:, k:]
-        f = value(a)
-        centre, floor = f.mean(), _FLAT**2 * float((f**2).mean())
-        for j in range(k):
-            mixed = a.copy()
-            mixed[:, j] = b[:, j]
-            out[r, j] = _total(f - centre, value(mixed) - centre, estimator, floor)
+    points = _points(k, n, repeats, seed)
+    at_once = max(1, _MOST_NUMBERS // (n * k))
+    jobs = [(r, j) for r in range(repeats) for j in range(-1, k)]
+    first: dict[int, Floats] = {}
+    for start in range(0, len(jobs), at_once):
+        some = jobs[start : start + at_once]
+        replies = yield [Ask(_mixed(points[r], j)) for r, j in some]
+        for (r, j), values in zip(some, replies, strict=True):
+            if j < 0:
+                first[r] = values
+                continue
+            f = first[r]
+            centre, floor = f.mean(), _FLAT**2 * float((f**2).mean())
+            out[r, j] = _total(f - centre, values - centre, estimator, floor)
     return out.mean(axis=0), out.std(axis=0, ddof=1) / np.sqrt(repeats)
+
+
+@lru_cache(maxsize=64)
+def _points(k: int, n: int, repeats: int, seed: int | None) -> Floats:
+    """Scrambled points (repeats, n, 2 k): the same for all items with as many concepts."""
+    from scipy.stats import qmc
+
+    random = generator(seed, "sobol")
+    return np.stack([qmc.Sobol(2 * k, rng=random).random(n) for _ in range(repeats)])
+
+
+def _mixed(points: Floats, j: int) -> Floats:
+    k = points.shape[1] // 2
+    out = points[:, :k].copy()
+    if j >= 0:
+        out[:, j] = points[:, k + j]
+    return out
 
 
 def _total(f: Floats, g: Floats, estimator: Estimator, floor: float) -> float:

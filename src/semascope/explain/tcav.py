@@ -111,16 +111,20 @@ def tcav(
     random = generator(seed, "tcav")
     order = np.argsort(random.random((permutations, n)), axis=1)
     total, mean = x.sum(axis=0), slopes.mean(axis=0)
+    # Slopes along directions need only where rows lie along the mean slope.
+    height = x @ mean
+    drawn, whole = np.cumsum(height[order], axis=1), float(height.sum())
     out = np.full((7, m), np.nan)
     for j in range(m):
         rows = shown.indices[shown.indptr[j] : shown.indptr[j + 1]]
         size = len(rows)
         if min(size, n - size) < fewest:
             continue
-        sums = np.stack([x[rows].sum(axis=0), *(x[o[:size]].sum(axis=0) for o in order)])
-        ways = sums / size - (total - sums) / (n - size)
-        along = ways @ mean
-        sides = slopes @ ways[0]
+        own = x[rows].sum(axis=0)
+        way = own / size - (total - own) / (n - size)
+        sums = np.concatenate([[height[rows].sum()], drawn[:, size - 1]])
+        along = sums / size - (whole - sums) / (n - size)
+        sides = slopes @ way
         score = (sides > 0).mean() + 0.5 * (sides == 0).mean()
         # Ties up to rounding count against the concept.
         extreme = np.abs(along[1:]) >= np.abs(along[0]) * (1 - 1e-9)
