@@ -223,7 +223,7 @@ def test_precision_is_what_was_asked_or_what_there_is(kernels: str) -> None:
             return
         found[name] = packed.precision
     assert found["float32"] == "float32"
-    best = "int8" if kernels == "avx512_bf16" else "float32"
+    best = "int8" if kernels in ("avx512_bf16", "neon_bf16", "neon_dot") else "float32"
     assert found["auto"] == found["int8"] == best
     few = LinearEncoder(weight[:100].clone(), bias[:100].clone()).packed().precision
     wide = LinearEncoder(drowned, bias).packed().precision

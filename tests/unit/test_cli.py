@@ -364,7 +364,8 @@ def test_encode_into_a_folder(cli: Cli, learned: Path, lex: sc.Lexicon) -> None:
     store = CodeStore("new.codes", verify=True)
     assert np.allclose(store.to_scipy().toarray(), wanted, atol=1e-5)
     assert "exists" in cli("encode", learned, "new.csv", "--out", "new.codes", code=2)
-    cli("encode", learned, "new.csv", "--out", "new.codes", "--resume")
+    again = cli("encode", learned, "new.csv", "--out", "new.codes", "--resume")
+    assert again == f"all rows were there already: {printed}"
     new.with_columns(pl.col("text") + "!").write_csv("other.csv")
     options = ("--out", "new.codes", "--quiet")
     error = cli("encode", learned, "other.csv", *options, "--resume", code=2)

@@ -255,6 +255,37 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
         made().encode_to(tmp_path / "nowhere" / "a.codes", vectors())
 
 
+def test_what_is_replaced_stays_until_all_is_there(tmp_path: Path, small_blocks: None) -> None:
+    path, new = tmp_path / "a.codes", vectors()[::-1].copy()
+    made().encode_to(path, vectors(), shard_rows=10)
+    wanted = tree(made().encode_to(tmp_path / "whole.codes", new, shard_rows=10).path)
+    before = tree(path)
+    for _ in range(2):
+        failing = Failing(new, 45, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            made().encode_to(path, failing, shard_rows=10, overwrite=True)
+        assert tree(path) == before
+        CodeStore(path, verify=True)
+    failing = Failing(new, 95, InputError("row 95 is odd"))
+    with pytest.raises(InputError, match=r"row 95 is odd; what was finished is kept in .*--resume"):
+        made().encode_to(path, failing, shard_rows=10, resume=True, overwrite=True)
+    assert tree(path) == before
+    made().encode_to(path, new, shard_rows=10, resume=True)
+    assert tree(path) == wanted
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.codes", "whole.codes"]
+
+
+def test_what_is_replaced_stays_if_nothing_comes_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.codes"
+    made().encode_to(path, vectors(), shard_rows=10)
+    before = tree(path)
+    failing = Failing(vectors(), 5, InputError("row 5 is odd"))
+    with pytest.raises(InputError, match=r"^row 5 is odd$"):
+        made().encode_to(path, failing, overwrite=True)
+    assert tree(path) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.codes"]
+
+
 def test_two_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.codes"
     interrupted(path, 50)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from semascope.cli.main import app
 from semascope.core import ArtifactError, InputError, require_writable, write_atomic, write_codes
-from semascope.core.code_shards import SUFFIX, check_free
+from semascope.core.code_shards import MANIFEST, SUFFIX, check_free, place_of, read_state
 from semascope.lexicon import Lexicon, load
 
 SUFFIXES = (".safetensors", ".npz", ".parquet", SUFFIX)
@@ -42,7 +44,9 @@ def encode(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a folder of codes that is not finished.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT once all is done.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="Where to encode: cpu, cuda, or auto for a GPU if there is one.")
     ] = "cpu",
@@ -65,55 +69,72 @@ def encode(
         )
     elif out.exists() and not overwrite:
         raise ArtifactError(f"{out} exists; choose another --out, or replace it with --overwrite")
-    require_writable(out)
-    opened = load(lexicon)
-    if named.suffix == ".parquet" and text is None and opened.info["encoder"] is None:
-        # Nothing embeds texts here, so the table can only hold vectors.
-        file, vectors = (None, file) if vectors is None else (file, vectors)
-    ids = items = None
-    if file is not None:
-        from semascope.vectors import read_items
+    with _hint(out):
+        require_writable(out)
+        opened = load(lexicon)
+        if named.suffix == ".parquet" and text is None and opened.info["encoder"] is None:
+            # Nothing embeds texts here, so the table can only hold vectors.
+            file, vectors = (None, file) if vectors is None else (file, vectors)
+        ids = items = None
+        if file is not None:
+            from semascope.vectors import read_items
 
-        items = read_items(
-            file,
-            text=text or same_column(opened, file),
-            id=id,
-            encoding=encoding,
-            need_text=vectors is None,
-        )
-        ids = items.frame[items.id]
-    if vectors is not None:
-        from semascope.vectors import VectorStore, as_source
-
-        source = VectorStore.open(vectors) if vectors.is_dir() else as_source(vectors)
-        if ids is not None and len(ids) != source.shape[0]:
-            raise InputError(f"{source.shape[0]} vectors do not fit the {len(ids)} rows of {file}")
-        if out.suffix == SUFFIX:
-            _fill(
-                opened, out, source, resume=resume, overwrite=overwrite, device=device, quiet=quiet
+            items = read_items(
+                file,
+                text=text or same_column(opened, file),
+                id=id,
+                encoding=encoding,
+                need_text=vectors is None,
             )
-            return
-        if out.suffix == ".safetensors":
-            # Vectors may be larger than memory; their codes are written as they come.
-            parts = (codes for _, codes in opened.encode_blocks(source, device=device))
-            _done(write_codes(out, parts, len(opened.concepts)), out)
-            return
-        codes = opened.encode(source, device=device)
-    elif items is not None:
-        if out.suffix == SUFFIX:
-            some = items.frame[items.text or ""]
-            _fill(opened, out, some, resume=resume, overwrite=overwrite, device=device, quiet=quiet)
-            return
-        codes = opened.encode(items.frame[items.text or ""], device=device)
-    if out.suffix == ".safetensors":
-        codes.save(out)
-    elif out.suffix == ".npz":
-        from scipy.sparse import save_npz
+            ids = items.frame[items.id]
+        if vectors is not None:
+            from semascope.vectors import VectorStore, as_source
 
-        write_atomic(out, lambda tmp: _save_npz(save_npz, tmp, codes.to_scipy()))
-    else:
-        _write_long(opened, codes, ids, out)
-    _done(codes, out)
+            source = VectorStore.open(vectors) if vectors.is_dir() else as_source(vectors)
+            if ids is not None and len(ids) != source.shape[0]:
+                raise InputError(
+                    f"{source.shape[0]} vectors do not fit the {len(ids)} rows of {file}"
+                )
+            if out.suffix == SUFFIX:
+                _fill(
+                    opened,
+                    out,
+                    source,
+                    resume=resume,
+                    overwrite=overwrite,
+                    device=device,
+                    quiet=quiet,
+                )
+                return
+            if out.suffix == ".safetensors":
+                # Vectors may be larger than memory; their codes are written as they come.
+                parts = (codes for _, codes in opened.encode_blocks(source, device=device))
+                _done(write_codes(out, parts, len(opened.concepts)), out)
+                return
+            codes = opened.encode(source, device=device)
+        elif items is not None:
+            if out.suffix == SUFFIX:
+                some = items.frame[items.text or ""]
+                _fill(
+                    opened,
+                    out,
+                    some,
+                    resume=resume,
+                    overwrite=overwrite,
+                    device=device,
+                    quiet=quiet,
+                )
+                return
+            codes = opened.encode(items.frame[items.text or ""], device=device)
+        if out.suffix == ".safetensors":
+            codes.save(out)
+        elif out.suffix == ".npz":
+            from scipy.sparse import save_npz
+
+            write_atomic(out, lambda tmp: _save_npz(save_npz, tmp, codes.to_scipy()))
+        else:
+            _write_long(opened, codes, ids, out)
+        _done(codes, out)
 
 
 def _fill(
@@ -126,14 +147,24 @@ def _fill(
     device: str,
     quiet: bool,
 ) -> None:
+    at = place_of(out, resume=resume, overwrite=overwrite)
+    ready = resume and (at / MANIFEST).exists() and read_state(at).complete
+    codes = opened.encode_to(
+        out, x, device=device, resume=resume, overwrite=overwrite, progress=not quiet
+    )
+    typer.echo(f"all rows were there already: {codes!r}" if ready else repr(codes))
+
+
+@contextmanager
+def _hint(out: Path) -> Iterator[None]:
+    """Tell whoever interrupts the filling of a folder how to go on."""
     try:
-        codes = opened.encode_to(
-            out, x, device=device, resume=resume, overwrite=overwrite, progress=not quiet
-        )
+        yield
     except KeyboardInterrupt:
+        if out.suffix != SUFFIX:
+            raise
         print("interrupted; go on with the same command and --resume", file=sys.stderr)
         raise typer.Exit(130) from None
-    typer.echo(repr(codes))
 
 
 def same_column(opened: object, file: Path) -> str | None:

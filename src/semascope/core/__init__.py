@@ -22,12 +22,10 @@ from semascope.core.errors import (
     listed,
 )
 from semascope.core.files import (
-    load_tensors,
     new_folder,
     plain_os_errors,
     read_json,
     require_writable,
-    save_tensors,
     sha256,
     verify_checksums,
     write_atomic,
@@ -42,6 +40,7 @@ from semascope.core.random import SPLITS, generator, seed_from, split_of
 from semascope.core.scores import Score, auroc, kendall_w
 from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
 from semascope.core.tables import write_table
+from semascope.core.tensors import load_tensors, save_tensors
 
 __all__ = [
     "SPLITS",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core.errors import InputError, did_you_mean, listed
-from semascope.core.files import load_tensors
+from semascope.core.tensors import load_tensors
 
 FloatArray = npt.NDArray[np.floating[Any]]
 

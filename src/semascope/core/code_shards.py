@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from semascope.core.errors import ArtifactError, InputError, SemascopeError, listed
-from semascope.core.files import require_writable, write_json
+from semascope.core.files import plain_os_errors, replace_folder, require_writable, write_json
 from semascope.core.locks import held
-from semascope.core.shards import ShardFile, check_content, check_size, damaged, read_manifest
+from semascope.core.shards import ShardFile, check_content, check_size, read_manifest
 
 SCHEMA = 1
 KIND = "semascope codes"
@@ -146,20 +146,16 @@ def read_state(folder: Path) -> CodeState:
     ...     print(str(err).split(";")[0])
     no folder of codes at nowhere.codes
     """
-    path = folder / MANIFEST
-    raw = read_manifest(
+    state = read_manifest(
         folder,
         MANIFEST,
+        _parsed,
         what="folder of codes",
         kind=KIND,
         schema=SCHEMA,
         make=f"'semascope encode LEXICON ... --out NAME{SUFFIX}'",
         like=f"*{SUFFIX}",
     )
-    try:
-        state = _parsed(raw)
-    except (KeyError, TypeError, ValueError) as err:
-        raise damaged(path, err) from err
     for shard in state.shards:
         check_size(folder / shard.file.name, shard.file)
     return state
@@ -183,10 +179,11 @@ def _parsed(raw: dict[str, Any]) -> CodeState:
 @contextmanager
 def claimed(
     folder: Path, plan: CodeState, *, resume: bool = False, overwrite: bool = False
-) -> Iterator[CodeState]:
-    """Hold a folder of codes alone, made or taken up for a plan, and yield what is finished in it.
+) -> Iterator[tuple[Path, CodeState]]:
+    """Hold a folder of codes alone, made or taken up for a plan, and yield what is finished of it.
 
-    If the block fails, what is finished stays, and the error says so.
+    If the block fails, what is finished stays, and the error says so. Complete codes that are to be
+    replaced stay as well, until those that the block writes are complete.
 
     Parameters
     ----------
@@ -197,7 +194,13 @@ def claimed(
     resume : bool
         Go on with what is there, if it was begun with the same plan.
     overwrite : bool
-        Throw away what is there, unless `resume` is set too.
+        Replace what is there; with `resume` too, go on with replacing it.
+
+    Yields
+    ------
+    (Path, CodeState)
+        Where shards are to be written, which is not `folder` while complete codes are replaced, and
+        what is finished there.
 
     Raises
     ------
@@ -208,34 +211,69 @@ def claimed(
     --------
     >>> from pathlib import Path
     >>> from semascope.core.code_shards import CodeState, claimed
-    >>> with claimed(Path("a.codes"), CodeState((10, 4), {})) as state:
+    >>> with claimed(Path("a.codes"), CodeState((10, 4), {})) as (_, state):
     ...     state.rows
     0
     """
     check_free(folder, resume=resume, overwrite=overwrite)
-    if not folder.exists():
-        require_writable(folder)
-        folder.mkdir(exist_ok=True)
+    at = place_of(folder, resume=resume, overwrite=overwrite)
+    if at == folder:
+        shutil.rmtree(_beside(folder), ignore_errors=True)
+    if not at.exists():
+        require_writable(at)
+        at.mkdir(exist_ok=True)
     taken = f"another process is writing {folder} at this moment; wait for it, or choose another"
-    with held(folder / _LOCK, taken):
+    with held(at / _LOCK, taken):
         # Again, now that nobody else can change it.
         check_free(folder, resume=resume, overwrite=overwrite)
         state = plan
-        if resume and (folder / MANIFEST).exists():
-            state = _taken_up(folder, plan)
+        if resume and (at / MANIFEST).exists():
+            state = _taken_up(at, plan)
         else:
-            write_state(folder, plan)
-        _sweep(folder, state)
+            write_state(at, plan)
+        _sweep(at, state)
         try:
-            yield state
+            yield at, state
         except SemascopeError as err:
-            if (folder / MANIFEST).exists() and read_state(folder).shards:
+            if (at / MANIFEST).exists() and read_state(at).shards:
                 if isinstance(err, InputError):
-                    kept = f"; what was finished is kept in {folder}: go on from it with --resume"
+                    kept = f"; what was finished is kept in {at}: go on from it with --resume"
                     err.args = (f"{err}{kept}", *err.args[1:])
             else:
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(at, ignore_errors=True)
             raise
+    if at != folder and read_state(at).complete:
+        with plain_os_errors(folder):
+            replace_folder(at, folder)
+
+
+def place_of(folder: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Return where shards go: into a folder beside complete codes that they will replace.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.core.code_shards import CodeState, place_of, write_state
+    >>> Path("a.codes").mkdir()
+    >>> write_state(Path("a.codes"), CodeState((0, 4), {}))
+    >>> place_of(Path("a.codes"), resume=False, overwrite=True).name
+    '.a.codes.new'
+    """
+    beside = _beside(folder)
+    if resume:
+        return beside if (beside / MANIFEST).exists() else folder
+    if overwrite and (folder / MANIFEST).exists():
+        try:
+            complete = read_state(folder).complete
+        except ArtifactError:
+            complete = True  # what cannot be read is not ours to drop before its time
+        if complete:
+            return beside
+    return folder
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.new")
 
 
 def check_free(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core.errors import ArtifactError, InputError
-from semascope.core.files import load_tensors, plain_os_errors, save_tensors
+from semascope.core.files import plain_os_errors
+from semascope.core.tensors import load_tensors, save_tensors
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array

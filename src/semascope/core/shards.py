@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from semascope.core.errors import ArtifactError, did_you_mean
 from semascope.core.files import read_json, sha256
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,16 @@ def check_content(path: Path, file: ShardFile) -> None:
 
 
 def read_manifest(
-    folder: Path, name: str, *, what: str, kind: str, schema: int, make: str, like: str = "*"
-) -> dict[str, Any]:
+    folder: Path,
+    name: str,
+    parse: Callable[[dict[str, Any]], T],
+    *,
+    what: str,
+    kind: str,
+    schema: int,
+    make: str,
+    like: str = "*",
+) -> T:
     """Read the file that lists the shards of a folder.
 
     Parameters
@@ -84,6 +95,9 @@ def read_manifest(
         The folder.
     name : str
         The manifest's file name.
+    parse : callable
+        Makes the result of the manifest's JSON; where it finds something missing or impossible it
+        raises KeyError, TypeError or ValueError.
     what : str
         What the folder is, for errors: ``"vector store"``.
     kind : str
@@ -98,7 +112,8 @@ def read_manifest(
     Raises
     ------
     ArtifactError
-        If there is no such folder, it is something else, or a newer version wrote it.
+        If there is no such folder, it is something else, it is damaged, or a newer version wrote
+        it.
 
     Examples
     --------
@@ -107,7 +122,8 @@ def read_manifest(
     >>> from semascope.core.shards import read_manifest
     >>> Path("a").mkdir()
     >>> write_json(Path("a/a.json"), {"kind": "letters", "schema": 1})
-    >>> read_manifest(Path("a"), "a.json", what="box", kind="letters", schema=1, make="-")["schema"]
+    >>> about = dict(what="box", kind="letters", schema=1, make="-")
+    >>> read_manifest(Path("a"), "a.json", lambda raw: raw["schema"], **about)
     1
     """
     path = folder / name
@@ -127,7 +143,10 @@ def read_manifest(
             f"{folder} has schema {found} and this version reads up to {schema}: a newer version "
             "of semascope wrote it; upgrade with: pip install --upgrade semascope"
         )
-    return raw
+    try:
+        return parse(raw)
+    except (KeyError, TypeError, ValueError) as err:
+        raise damaged(path, err) from err
 
 
 def damaged(path: Path, err: Exception) -> ArtifactError:

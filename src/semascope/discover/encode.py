@@ -160,7 +160,7 @@ def encode_rows(
     }
     m = dictionary.n_components if n_components is None else n_components
     plan = CodeState((n, m), facts)
-    with claimed(path, plan, resume=resume, overwrite=overwrite) as state:
+    with claimed(path, plan, resume=resume, overwrite=overwrite) as (folder, state):
         _require_same_rows(path, state, rows, coder.rows, progress)
         left = n - state.rows
         with shown("encode", left, "rows", show=progress and left > 0) as bar:
@@ -174,11 +174,11 @@ def encode_rows(
 
             for start in range(state.rows, n, size):
                 part = _Part(rows, start, min(n, start + size), coder.rows)
-                file = path / shard_name(len(state.shards))
+                file = folder / shard_name(len(state.shards))
                 written = write_codes(file, codes(part), m)
                 shard = CodeShard(len(written), written.nnz, part.crc32, ShardFile.of(file))
                 state = with_shard(state, shard)
-                write_state(path, state)
+                write_state(folder, state)
     return CodeStore(path)
 
 

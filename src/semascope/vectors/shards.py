@@ -31,7 +31,6 @@ from semascope.core import (
     InputError,
     ShardFile,
     check_size,
-    damaged,
     did_you_mean,
     held,
     listed,
@@ -211,19 +210,15 @@ def write_state(folder: Path, state: State) -> None:
 
 def read_state(folder: Path) -> State:
     """Read ``store.json``, and compare the size of every file with it."""
-    path = folder / MANIFEST
-    raw = read_manifest(
+    state = read_manifest(
         folder,
         MANIFEST,
+        _parsed,
         what="vector store",
         kind=KIND,
         schema=SCHEMA,
         make="VectorStore.create",
     )
-    try:
-        state = _parsed(raw)
-    except (KeyError, TypeError, ValueError) as err:
-        raise damaged(path, err) from err
     for shard in state.shards:
         for file in shard.files:
             check_size(folder / file.name, file)

@@ -133,8 +133,7 @@ void fill_block(Block& block, const Packed& p, const float* x, int64_t rows) {
         if (byte) {
             n = quantise_row(x + r * p.d, p.d, reinterpret_cast<std::int8_t*>(out),
                              block.scale[r]);
-            // From signed to unsigned bytes: 128 more.
-            for (int64_t i = 0; i < groups; ++i) out[i] ^= 0x80808080u;
+            for (int64_t i = 0; i < groups; ++i) out[i] ^= 0x01010101u * kOffset;
         } else {
             n = round_row(x + r * p.d, p.d, reinterpret_cast<std::uint16_t*>(out));
         }
@@ -143,79 +142,6 @@ void fill_block(Block& block, const Packed& p, const float* x, int64_t rows) {
         block.gone[r] = gone + (whole + gone) * rounding(p.d);
     }
 }
-
-// Scores of MR rows and one panel of latents.
-// Never inlined: what surrounds it must not take its registers.
-__attribute__((noinline)) void tile_full(const float* x, const float* w, const float* bias, int64_t d,
-                      vec (&s)[MR][NV]) {
-    vec acc[MR][NV];
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v) acc[r][v] = load(bias + v * L);
-    for (int64_t i = 0; i < d; ++i) {
-        const vec w0 = load(w + i * NR), w1 = load(w + i * NR + L);
-#pragma GCC unroll 12
-        for (int r = 0; r < MR; ++r) {
-            const vec a = fill(x[r * d + i]);
-            acc[r][0] += a * w0;
-            acc[r][1] += a * w1;
-        }
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v) s[r][v] = acc[r][v];
-}
-
-#if defined(__AVX512BF16__)
-__attribute__((noinline)) void tile_half(const std::uint32_t* x, const std::uint16_t* w, const float* bias,
-                      int64_t pairs, vec (&s)[MR][NV]) {
-    __m512 acc[MR][NV];
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v) acc[r][v] = _mm512_load_ps(bias + v * L);
-    for (int64_t i = 0; i < pairs; ++i) {
-        const auto w0 = (__m512bh)_mm512_load_si512(w + i * 2 * NR);
-        const auto w1 = (__m512bh)_mm512_load_si512(w + i * 2 * NR + 2 * L);
-#pragma GCC unroll 12
-        for (int r = 0; r < MR; ++r) {
-            const auto a = (__m512bh)_mm512_set1_epi32(static_cast<int>(x[r * pairs + i]));
-            acc[r][0] = _mm512_dpbf16_ps(acc[r][0], a, w0);
-            acc[r][1] = _mm512_dpbf16_ps(acc[r][1], a, w1);
-        }
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v) s[r][v] = (vec)acc[r][v];
-}
-#endif
-
-#if defined(__AVX512VNNI__)
-__attribute__((noinline)) void tile_byte(const std::uint32_t* x, const float* steps, const std::int8_t* w,
-                      const float* scale, const std::int32_t* shift, const float* bias,
-                      int64_t quads, vec (&s)[MR][NV]) {
-    typedef int ivec __attribute__((vector_size(4 * L), may_alias));
-    ivec acc[MR][NV];
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v) acc[r][v] = *reinterpret_cast<const ivec*>(shift + v * L);
-    for (int64_t i = 0; i < quads; ++i) {
-        const ivec w0 = *reinterpret_cast<const ivec*>(w + i * 4 * NR);
-        const ivec w1 = *reinterpret_cast<const ivec*>(w + i * 4 * NR + 4 * L);
-#pragma GCC unroll 12
-        for (int r = 0; r < MR; ++r) {
-            const ivec a = ivec{} + static_cast<int>(x[r * quads + i]);
-            // The intrinsic makes this compiler copy every sum before it adds to it.
-            asm("vpdpbusd %2, %1, %0" : "+v"(acc[r][0]) : "v"(a), "v"(w0));
-            asm("vpdpbusd %2, %1, %0" : "+v"(acc[r][1]) : "v"(a), "v"(w1));
-        }
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < MR; ++r)
-        for (int v = 0; v < NV; ++v)
-            s[r][v] = (vec)_mm512_cvtepi32_ps((__m512i)acc[r][v]) * (load(scale + v * L) * steps[r]) +
-                      load(bias + v * L);
-}
-#endif
 
 // Append the latents of a vector of scores whose upper bound reaches the row's level.
 inline void keep(Found& f, vec score, vec error, int64_t first) {
@@ -233,9 +159,7 @@ inline void keep(Found& f, vec score, vec error, int64_t first) {
     _mm512_storeu_si512(f.latent.data() + f.n, _mm512_maskz_compress_epi32(mask, index));
     f.n += __builtin_popcount(mask);
 #else
-    float any = upper[0];
-    for (int i = 1; i < L; ++i) any = std::max(any, upper[i]);
-    if (__builtin_expect(!(any >= f.level), 1)) return;
+    if (__builtin_expect(!reaches(upper, f.level), 1)) return;
     for (int i = 0; i < L; ++i) {
         if (upper[i] >= f.level) {
             f.upper[f.n] = upper[i];
@@ -261,14 +185,14 @@ void collect(const Packed& p, const Block& block, int k, const float* bias, cons
         for (int64_t r0 = 0; r0 < block.padded; r0 += MR) {
             vec s[MR][NV];
             if (p.precision == Precision::byte) {
-#if defined(__AVX512VNNI__)
+#if defined(SEMASCOPE_BYTE)
                 const int64_t quads = quads_of(p.d);
                 tile_byte(block.low.data() + r0 * quads, block.scale.data() + r0,
                           p.bytes.data() + panel * quads * 4 * NR, p.scale.data() + first,
                           p.shift.data() + first, bias + first, quads, s);
 #endif
             } else if (p.precision == Precision::half) {
-#if defined(__AVX512BF16__)
+#if defined(SEMASCOPE_HALF)
                 const int64_t pairs = pairs_of(p.d);
                 tile_half(block.low.data() + r0 * pairs, p.low.data() + panel * pairs * 2 * NR,
                           bias + first, pairs, s);

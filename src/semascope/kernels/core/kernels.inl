@@ -8,6 +8,8 @@
 
 #if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #include "core.hpp"
@@ -18,6 +20,11 @@ namespace SEMASCOPE_ISA {
 namespace {
 
 #include "simd.inl"
+#if defined(__aarch64__)
+#include "tiles_neon.inl"
+#else
+#include "tiles.inl"
+#endif
 #include "pack.inl"
 #include "candidates.inl"
 #include "select.inl"
@@ -28,10 +35,10 @@ namespace {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels{SEMASCOPE_NAME, kHalf,     kByte,      NR,       &pack,    &topk,
-                      &batch_topk,    &threshold, &refit,    &pursue,
-                      &add_noise,     &residual,  &update,
-                      &pack_groups,   &choose,    &topk_of_groups};
+const Kernels kernels{
+    SEMASCOPE_NAME, kHalf,     kByte,   NR,      &pack,         &topk,   &batch_topk,
+    &threshold,     &refit,    &pursue, &add_noise, &residual,  &update, &pack_groups,
+    &choose,        &topk_of_groups};
 
 }  // namespace SEMASCOPE_ISA
 }  // namespace semascope

@@ -20,8 +20,7 @@ void pack_latent(Packed& p, const float* w, float bias, int64_t j) {
     if (byte) {
         auto* own = reinterpret_cast<std::int8_t*>(row.data());
         n = quantise_row(w, p.d, own, p.scale.data()[j]);
-        // Rows come as unsigned bytes, 128 more than they are.
-        p.shift.data()[j] = -128 * std::accumulate(own, own + 4 * groups, 0);
+        p.shift.data()[j] = -kOffset * std::accumulate(own, own + 4 * groups, 0);
         out = reinterpret_cast<std::uint32_t*>(p.bytes.data());
     } else {
         n = round_row(w, p.d, reinterpret_cast<std::uint16_t*>(row.data()));

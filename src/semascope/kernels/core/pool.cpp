@@ -25,6 +25,8 @@ constexpr int kSpins = 2000;
 inline void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb");  // "yield" is over at once
 #endif
 }
 

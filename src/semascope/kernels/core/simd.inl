@@ -4,18 +4,30 @@
 constexpr int L = 16, MR = 12;
 #elif defined(__AVX__)
 constexpr int L = 8, MR = 6;
-#elif defined(__ARM_NEON)
-constexpr int L = 4, MR = 12;
+#elif defined(__aarch64__)
+constexpr int L = 4, MR = 8;
 #else
 constexpr int L = 4, MR = 6;
 #endif
 constexpr int NV = 2, NR = NV * L;  // a tile is MR rows by NR latents
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#define SEMASCOPE_HALF
+#endif
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+#define SEMASCOPE_BYTE
+#endif
+// Products of bytes take rows as unsigned ones, 128 more than they are, but for ARM's.
+#if defined(__ARM_FEATURE_DOTPROD)
+constexpr int kOffset = 0;
+#else
+constexpr int kOffset = 128;
+#endif
+#if defined(SEMASCOPE_HALF)
 constexpr bool kHalf = true;
 #else
 constexpr bool kHalf = false;
 #endif
-#if defined(__AVX512VNNI__)
+#if defined(SEMASCOPE_BYTE)
 constexpr bool kByte = true;
 #else
 constexpr bool kByte = false;
@@ -33,10 +45,24 @@ inline vec fill(float f) { return vec{} + f; }
 inline float sum(vec v) {
 #if defined(__AVX512F__)
     return _mm512_reduce_add_ps((__m512)v);
+#elif defined(__aarch64__)
+    return vaddvq_f32((float32x4_t)v);
 #else
     float s = 0;
     for (int i = 0; i < L; ++i) s += v[i];
     return s;
+#endif
+}
+// Whether any number reaches a level; those that are none do not.
+inline bool reaches(vec v, float level) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)v, _mm512_set1_ps(level), _CMP_GE_OQ) != 0;
+#elif defined(__aarch64__)
+    return vmaxnmvq_f32((float32x4_t)v) >= level;
+#else
+    float any = v[0];
+    for (int i = 1; i < L; ++i) any = std::max(any, v[i]);
+    return any >= level;
 #endif
 }
 inline vec root(vec v) {
@@ -44,6 +70,8 @@ inline vec root(vec v) {
     return (vec)_mm512_sqrt_ps((__m512)v);
 #elif defined(__AVX__)
     return (vec)_mm256_sqrt_ps((__m256)v);
+#elif defined(__aarch64__)
+    return (vec)vsqrtq_f32((float32x4_t)v);
 #else
     for (int i = 0; i < L; ++i) v[i] = std::sqrt(v[i]);
     return v;
@@ -111,6 +139,18 @@ Norms round_row(const float* x, int64_t d, std::uint16_t* out) {
     }
     n.whole = sum(whole);
     n.gone = sum(gone);
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+    vec whole{}, gone{};
+    for (; i + L <= d; i += L) {
+        const vec v = load(x + i);
+        const auto h = (uint16x4_t)vget_low_bf16(vcvtq_low_bf16_f32((float32x4_t)v));
+        std::memcpy(out + i, &h, sizeof h);
+        const vec off = v - (vec)vshll_n_u16(h, 16);
+        whole += v * v;
+        gone += off * off;
+    }
+    n.whole = sum(whole);
+    n.gone = sum(gone);
 #endif
     for (; i < d; ++i) {
         out[i] = to_half(x[i]);
@@ -138,6 +178,18 @@ Norms quantise_row(const float* x, int64_t d, std::int8_t* out, float& scale) {
         const __m512i q = _mm512_cvtps_epi32((__m512)(v * per));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), _mm512_cvtsepi32_epi8(q));
         const vec off = v - (vec)_mm512_cvtepi32_ps(q) * scale;
+        whole += v * v;
+        gone += off * off;
+    }
+    n.whole = sum(whole);
+    n.gone = sum(gone);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    vec whole{}, gone{};
+    for (; i + L <= d; i += L) {
+        const vec v = load(x + i);
+        const int32x4_t q = vcvtnq_s32_f32((float32x4_t)(v * per));
+        for (int l = 0; l < L; ++l) out[i + l] = static_cast<std::int8_t>(q[l]);
+        const vec off = v - (vec)vcvtq_f32_s32(q) * scale;
         whole += v * v;
         gone += off * off;
     }
