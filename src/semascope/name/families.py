@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import Codes, InputError, generator
-from semascope.lexicon import Contrast, Relevance, Rows, unit
+from semascope.lexicon import Contrast, Relevance, Rows, parse_rule, unit
 from semascope.name.assign import Proposal, name_concepts
 from semascope.name.bank import Bank
 from semascope.name.defaults import default_scorers
@@ -251,7 +251,7 @@ def name_families(
     out: list[Family] = []
     taken: set[str] = set()
     for i, (family, found) in enumerate(zip(families, shared, strict=True)):
-        names = [] if found.name is None else [found.name, *found.alternatives]
+        names = names_of_kind(found)
         by = scorers.get(found.kind or "")
         free = [n for n in names if merge_key(n) not in taken]
         name = next((n for n in free if by and _tells(n, family, drawn, by)), None)
@@ -284,9 +284,37 @@ def siblings(i: int, families: Sequence[Family]) -> list[Family]:
 def _new(found: Proposal, member: int, *known: str | None) -> list[Difference]:
     """Return what a proposal says beyond what is known, if it is sure."""
     sure = (found.held_in or 0) >= _APART
-    names = [found.name, *found.alternatives] if sure and found.name else []
+    names = names_of_kind(found) if sure else []
     kind = found.kind or "phrase"
     return [Difference(member, n, kind) for n in names if _says_more(n, *known)]
+
+
+def names_of_kind(found: Proposal) -> list[str]:
+    """Return a proposal's name and those alternatives that can be scored as it is.
+
+    Alternatives may be of another kind, and what scores conditions on columns reads no phrases.
+
+    Examples
+    --------
+    >>> from semascope.name import Proposal
+    >>> from semascope.name.families import names_of_kind
+    >>> found = Proposal("named", "age >= 60", "rule", alternatives=["old people", "age > 50"])
+    >>> names_of_kind(found)
+    ['age >= 60', 'age > 50']
+    """
+    if found.name is None:
+        return []
+    if found.kind != "rule":
+        return [found.name, *found.alternatives]
+    return [found.name, *(name for name in found.alternatives if _is_rule(name))]
+
+
+def _is_rule(name: str) -> bool:
+    try:
+        parse_rule(name)
+    except InputError:
+        return False
+    return True
 
 
 def _says_more(name: str, *known: str | None) -> bool:

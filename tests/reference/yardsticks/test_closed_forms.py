@@ -8,6 +8,8 @@ import pytest
 from semascope.measure.yardsticks import (
     Shared,
     activity,
+    as_factors,
+    attribute,
     attribute_scores,
     beta_vae,
     completeness,
@@ -19,6 +21,7 @@ from semascope.measure.yardsticks import (
     effective_concepts,
     explicitness,
     factor_vae,
+    fit_probe,
     importances,
     info_compactness,
     info_explicitness,
@@ -28,6 +31,7 @@ from semascope.measure.yardsticks import (
     mig,
     modularity,
     niche_impurity,
+    niches,
     oracle_impurity,
     predict_factors,
     rebuild,
@@ -38,6 +42,8 @@ from semascope.measure.yardsticks import (
     total_correlation,
     udr,
 )
+from semascope.measure.yardsticks.probes import ridge, ridge_penalty
+from semascope.measure.yardsticks.several import moments
 
 LN2_10 = np.log(2) / np.log(10)
 
@@ -187,6 +193,9 @@ def test_impurity_of_pure_and_of_mixed_codes() -> None:
     pure = y.astype(float)
     assert oracle_impurity(pure, y) == 0
     assert niche_impurity(pure, y, train=rows[:40], test=rows[40:]) == pytest.approx(0.5)
+    # Two copies: what lies outside the niche is noise until the niche is as wide as the copies.
+    copies = np.c_[pure, pure]
+    assert niche_impurity(copies, y, train=rows[:40], test=rows[40:]) == pytest.approx(0.5)
     # The first code equals both labels at once: AUROC 3/4 for either, where labels have 1 and 1/2.
     mixed = np.c_[y.all(axis=1), y[:, 1]].astype(float)
     distance = np.sqrt(2 * 0.25**2)
@@ -256,6 +265,71 @@ def test_fidelity_and_activity() -> None:
     assert found.dead_share() == 0.25
     assert found.use_entropy() == pytest.approx(np.log(3) / np.log(4))
     assert max_atom_cosine([[1, 0], [2, 0], [0, 1]]) == pytest.approx([1, 1, 0])
+
+
+def test_niches_are_fitted_as_ridge_does() -> None:
+    """The shared products give what a fit of these columns alone gives, at the same penalty."""
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((300, 8)), random.random((300, 2)) < 0.4
+    x[:, 0] += y[:, 0]
+    train, test = np.arange(200), np.arange(200, 300)
+    found = niches(x, y, train=train, test=test)
+    inside = np.abs(np.corrcoef(x[train, 0], y[train, 0])[0, 1])
+    level = int(inside * 10)  # levels at 0.05, 0.15, ...: the last that the first code exceeds
+    level -= level + 0.5 > 10 * inside
+    outside = np.flatnonzero(np.abs([np.corrcoef(c, y[train, 0])[0, 1] for c in x[train].T])
+                             <= (level + 0.5) / 10)  # fmt: skip
+    assert 0 not in outside
+    target = y[train, :1].astype(float)
+    penalty = ridge_penalty(x[train], y[train].astype(float))
+    penalty *= np.square(x[train] - x[train].mean(0)).sum() / 8
+    penalty /= np.square(x[train][:, outside] - x[train][:, outside].mean(0)).sum() / len(outside)
+    weights, _ = ridge(x[train][:, outside], target, penalty=penalty)
+    expected = x[test][:, outside] @ weights[:, 0]
+    assert found.said[:, 0, level] == pytest.approx(expected)
+
+
+def test_attributes_of_a_shortlist_are_those_of_all() -> None:
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, (300, 2))
+    size = random.standard_normal(300)
+    codes = random.standard_normal((300, 30))
+    codes[:, [3, 7]] += 2 * y
+    codes[:, 11] = size + 0.1 * random.standard_normal(300)
+    factors = as_factors(np.c_[y, size], discrete=[True, True, False])
+    rows = {"train": np.arange(150), "test": np.arange(150, 300)}
+    whole = attribute_scores(codes, factors, **rows)
+    short = attribute(codes, factors, most=6, **rows)
+    # Which noise comes second is left to chance.
+    assert sap(short.scores()) == pytest.approx(sap(whole), abs=0.03)
+    for f in range(3):
+        assert short.scores()[:, f] == pytest.approx(whole[short.latents[f], f])
+    assert whole.argmax(axis=0).tolist() == [3, 7, 11]
+
+
+def test_total_correlation_without_some_rows() -> None:
+    random = np.random.default_rng(0)
+    dense = random.standard_normal((200, 6)) @ random.standard_normal((6, 6))
+    sparse = np.maximum(random.standard_normal((200, 30)) - 2.2, 0)
+    for codes in (dense, sparse):
+        kept = np.arange(200) % 10 != 3
+        rest = moments(codes).less(moments(codes[~kept]))
+        assert rest.total_correlation() == pytest.approx(total_correlation(codes[kept]))
+    # A code of one row, which is taken away, is none.
+    alone = np.c_[dense, np.arange(200) == 3]
+    rest = moments(alone).less(moments(alone[~kept]))
+    assert rest.total_correlation() == pytest.approx(total_correlation(dense[kept]))
+
+
+def test_probes_of_sparse_and_of_dense_inputs_are_the_same() -> None:
+    """Zeros change how a probe is fitted, not what it finds."""
+    random = np.random.default_rng(0)
+    x = np.maximum(random.standard_normal((400, 12)) - 1.2, 0)
+    y = x[:, 0] + x[:, 1] + 0.3 * random.standard_normal(400) > 0.3
+    probe = fit_probe(x, y, strength=0.1)
+    moved = fit_probe(x + 5, y, strength=0.1)  # nothing is zero
+    assert probe.weights == pytest.approx(moved.weights, abs=0.05)
+    assert probe.scores(x) == pytest.approx(moved.scores(x + 5), abs=0.1)
 
 
 def test_atoms_found_again() -> None:

@@ -151,6 +151,13 @@ def test_swaps_of_clean_and_of_mixed_latents() -> None:
             assert found.cause() == pytest.approx(1, abs=0.01)
             assert found.isolation() == pytest.approx(1, abs=0.01)
     assert scores[1] < 0.9
+    # One latent of three at random is the right one for a third of the factors.
+    some = [
+        swap_factors(clean.codes, clean.atoms, clean.vectors, clean.labels, k=1, train=TRAIN,
+                     test=TEST, pairs=40, at_random=True, seed=seed).cause()
+        for seed in range(6)
+    ]  # fmt: skip
+    assert 0.1 < np.mean(some) < 0.6
     # Swapping nothing keeps others and changes nothing.
     idle = swap_factors(0 * clean.codes, clean.atoms, clean.vectors, clean.labels, k=1,
                         train=TRAIN, test=TEST)  # fmt: skip

@@ -76,7 +76,9 @@ from semascope.measure.yardsticks.probing import (
     sparse_probes,
 )
 from semascope.measure.yardsticks.purity import (
+    Niches,
     niche_impurity,
+    niches,
     oracle_impurity,
     stand_ins,
 )
@@ -135,6 +137,7 @@ __all__ = [
     "Draw",
     "Factors",
     "Metric",
+    "Niches",
     "Perturbed",
     "Predicted",
     "Probe",
@@ -181,6 +184,7 @@ __all__ = [
     "mig",
     "modularity",
     "niche_impurity",
+    "niches",
     "oracle_impurity",
     "predict_factors",
     "probe_regimes",

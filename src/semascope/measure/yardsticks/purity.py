@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,59 @@ def oracle_impurity(codes: Any, labels: Any, *, match: Ints | None = None) -> fl
     return float(2 / c * np.linalg.norm(np.where(inside, learned - known, 0)))
 
 
+@dataclass(frozen=True, eq=False)
+class Niches:
+    """What codes outside a label's niche say about it on held-out rows, by level.
+
+    Parameters
+    ----------
+    said : ndarray of float64, shape (rows, labels, levels)
+    truth : ndarray of bool, shape (rows, labels)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import Niches
+    >>> Niches(np.zeros((4, 1, 2)), np.array([[1], [0], [1], [0]], dtype=bool)).impurity()
+    0.5
+    """
+
+    said: Floats
+    truth: Bools
+
+    def impurity(self, rows: Ints | slice = slice(None)) -> float:
+        """Return NIS on some rows."""
+        found = [aurocs_of(said, self.truth[rows]) for said in np.moveaxis(self.said[rows], 2, 0)]
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+def niches(codes: Any, labels: Any, *, train: Ints, test: Ints) -> Niches:
+    """Predict each label from codes outside its niche, at each level; see `niche_impurity`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks import niches
+    >>> y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 10, dtype=bool)
+    >>> niches(y, y, train=np.arange(20), test=np.arange(20, 40)).said.shape
+    (20, 2, 10)
+    """
+    x, truth = codes_and_labels(codes, labels)
+    inside = np.abs(_correlations(x[train], truth[train]))
+    fits = _Subsets(x[train], truth[train].astype(np.float64))
+    said = np.zeros((len(test), truth.shape[1], _NICHES))
+    for c in range(truth.shape[1]):
+        before = 0
+        for b, level in enumerate((np.arange(_NICHES) + 0.5) / _NICHES):
+            outside = np.flatnonzero(inside[:, c] <= level + 1e-9)
+            if len(outside) == before:
+                said[:, c, b] = said[:, c, b - 1]
+            else:
+                said[:, c, b] = x[np.ix_(test, outside)] @ fits.weights(outside, c)
+            before = len(outside)
+    return Niches(said, truth[test])
+
+
 def niche_impurity(codes: Any, labels: Any, *, train: Ints, test: Ints) -> float:
     """Return NIS: how well a label is predicted from codes outside its niche.
 
@@ -94,20 +148,7 @@ def niche_impurity(codes: Any, labels: Any, *, train: Ints, test: Ints) -> float
     >>> round(niche_impurity(y, y, train=rows[:20], test=rows[20:]), 2)
     0.5
     """
-    x, truth = codes_and_labels(codes, labels)
-    inside = np.abs(_correlations(x[train], truth[train]))
-    fits = _Subsets(x[train], truth[train].astype(np.float64))
-    out = []
-    for c in range(truth.shape[1]):
-        before, score = -1, 0.5
-        for level in (np.arange(_NICHES) + 0.5) / _NICHES:
-            outside = np.flatnonzero(inside[:, c] <= level + 1e-9)
-            if len(outside) != before:
-                said = x[np.ix_(test, outside)] @ fits.weights(outside, c)
-                score = float(aurocs_of(said[:, None], truth[test, c : c + 1])[0])
-            before = len(outside)
-            out.append(score)
-    return float(np.nanmean(out))
+    return niches(codes, labels, train=train, test=test).impurity()
 
 
 class _Subsets:
