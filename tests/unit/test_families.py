@@ -15,6 +15,7 @@ from semascope.cli import main
 from semascope.core import InputError
 from semascope.discover import Dictionary
 from semascope.lexicon import FAMILIES, ByWords, Lexicon, describe_latents, edited_families, load
+from semascope.pipeline import measure_edits
 from semascope.pipeline.assemble import with_names
 from semascope.pipeline.families import find_families
 from semascope.pipeline.naming import Material, name_and_verify
@@ -225,6 +226,31 @@ def test_show_families_as_csv_is_refused(
     assert "table or json" in capsys.readouterr().err
 
 
+def test_a_name_that_people_gave_is_measured_on_request(made: Lexicon, tmp_path: Path) -> None:
+    made.save(tmp_path / "a.lexicon")
+    lexicon = load(tmp_path / "a.lexicon")
+    x = lexicon.decode(lexicon.codes)
+    ids = dict(lexicon.families.select("name", "id").iter_rows())
+    lexicon.edit("rename", ids["travel"], "train travel")
+    lexicon.edit("rename", ids["food"], "violin")
+    found = measure_edits(lexicon, vectors=x)
+    assert found["name"].to_list() == ["train travel", "violin"]
+    right, wrong = (load(tmp_path / "a.lexicon").families.filter(id=ids[old]).row(0, named=True)
+                    for old in ("travel", "food"))  # fmt: skip
+    assert right["trust_low"] <= right["trust"] <= right["trust_high"]
+    assert (right["verdict"], wrong["verdict"]) == ("trusted", "rejected")
+    assert right["trust"] > 0.9 > right["trust_null"]
+    assert right["n"] == wrong["n"] > 50
+    # What was measured is of that name only.
+    lexicon.edit("rename", ids["travel"], "journeys")
+    assert lexicon.families.filter(id=ids["travel"])["trust"].to_list() == [None]
+    lexicon.undo()
+    assert lexicon.families.filter(id=ids["travel"])["trust"].to_list() == [right["trust"]]
+    lexicon.undo(count=2)
+    assert lexicon.families.equals(made.families)
+    assert measure_edits(lexicon, vectors=x).is_empty()
+
+
 def test_sizes_are_checked(made: Lexicon) -> None:
     material = Material(as_source(np.eye(12)), made.items, {"name": np.arange(3)})
     with pytest.raises(InputError, match="sizes"):
@@ -240,8 +266,8 @@ def test_a_family_can_be_renamed_and_the_name_taken_back(made, tmp_path: Path) -
     reopened = load(tmp_path / "a.lexicon")
     row = reopened.families.filter(id=id).row(0, named=True)
     assert (row["name"], row["trust"], row["verdict"]) == ("what I call them", None, None)
-    assert reopened.families.drop("name", "^trust.*$", "p", "q", "verdict").equals(
-        before.drop("name", "^trust.*$", "p", "q", "verdict")
+    assert reopened.families.drop("name", "^trust.*$", "p", "q", "verdict", "n").equals(
+        before.drop("name", "^trust.*$", "p", "q", "verdict", "n")
     )
     assert reopened.concepts.equals(made.concepts)
     reopened.undo()

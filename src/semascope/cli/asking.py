@@ -29,6 +29,7 @@ Prompts = Annotated[Path | None, typer.Option(help="Folder of your own prompts."
 Vectors = Annotated[
     Path | None, typer.Option(help="Vectors that it was learned from, if it has no encoder.")
 ]
+Images = Annotated[Path | None, typer.Option(help="Folder of the images, if they were moved.")]
 Concurrency = Annotated[int, typer.Option(help="Requests at a time.", min=1)]
 
 

@@ -134,7 +134,8 @@ def _change(opened: Lexicon, action: str, words: list[str], author: str | None) 
         before = dict(opened.families.select("id", "name").iter_rows())[words[0]]
         opened.edit(action, *words, author=author)
         old = "a family without a name" if before is None else f"the family '{before}'"
-        typer.echo(f"{words[0]}: {old} is now '{words[1]}'; its trust is not known")
+        typer.echo(f"{words[0]}: {old} is now '{words[1]}'")
+        typer.echo(f"its trust is not known: semascope edit {opened.path} verify {words[0]}")
         return
     latent = opened.row_of(words[0])
     id, before = opened.concepts["id"][latent], opened.label(latent)

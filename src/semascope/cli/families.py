@@ -13,7 +13,7 @@ from semascope.cli.tables import trust_text, verdict_text
 from semascope.lexicon import Lexicon, family_tree
 
 _DATA = ("id", "parent", "name", "prevalence", "trust", "trust_low", "trust_high", "trust_null",
-         "verdict", "apart")  # fmt: skip
+         "verdict", "n", "description", "apart")  # fmt: skip
 
 
 def families_data(lexicon: Lexicon) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from semascope.cli.asking import (
     Concepts,
     Concurrency,
     DryRun,
+    Images,
     LlmModel,
     LlmUrl,
     MostMoney,
@@ -44,11 +45,22 @@ def name(
     concepts: Concepts = None,
     prompts: Prompts = None,
     vectors: Vectors = None,
+    images: Images = None,
+    families: Annotated[
+        bool | None,
+        typer.Option(
+            "--families/--no-families",
+            help="Name families as well; by default if all concepts are named.",
+        ),
+    ] = None,
     concurrency: Concurrency = 8,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars, no table.")] = False,
 ) -> None:
-    """Name concepts with a language model, and verify the names; the key is SEMASCOPE_LLM_KEY."""
+    """Name concepts of texts or images with a language model, and verify the names.
+
+    The key is SEMASCOPE_LLM_KEY.
+    """
     from semascope.llm import Budget, endpoint
     from semascope.pipeline import prepare_renaming
 
@@ -61,7 +73,14 @@ def name(
     cap = Budget(budget, budget_tokens)
     opened = load(lexicon)
     wanted = None if concepts is None else listed(concepts)
-    ready = prepare_renaming(opened, vectors=vectors, concepts=wanted, show_progress=not quiet)
+    ready = prepare_renaming(
+        opened,
+        vectors=vectors,
+        concepts=wanted,
+        images=images,
+        families=families,
+        show_progress=not quiet,
+    )
     announce(here, ready.forecast(here, prompts=prompts), cap, dry_run=dry_run)
     if dry_run:
         return
@@ -94,8 +113,38 @@ def _print_changes(before: Lexicon, after: Lexicon, out: Path) -> None:
     console = Console()
     if changed:
         console.print(table)
+    families = changed_families(before, after)
     asked = sum(new["status"] in {"named", "unnamed"} for _, new in rows)
     console.print(
         f"\n{len(changed)} of {asked} concepts have a new name; the others kept theirs, which tells"
-        f" held-in items at least as well\n[bold]{out}[/bold]", highlight=False,
+        f" held-in items at least as well", highlight=False,
     )  # fmt: skip
+    for row, called in families:
+        line = Text(f"{row['id']:<4} ", style="dim").append(called or "–", style="not dim")
+        line.append(" is now ", style="dim").append(row["name"], style="bold not dim")
+        line.append(f"  {len(row['members'])} concepts  ", style="dim")
+        console.print(line.append_text(trust_text(row)))
+    if len(after.base_families):
+        console.print(
+            f"{len(families)} of {len(after.base_families)} families have a new name",
+            highlight=False,
+        )
+    console.print(f"[bold]{out}[/bold]", highlight=False)
+
+
+def changed_families(before: Lexicon, after: Lexicon) -> list[tuple[dict[str, Any], str | None]]:
+    """Return families with a new name, and their old names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.cli.name import changed_families
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> lex = sc.learn(vectors=x, components=12, active=2, progress=False)
+    >>> changed_families(lex, lex)
+    []
+    """
+    old = dict(before.base_families.select("id", "name").iter_rows())
+    rows = after.base_families.iter_rows(named=True)
+    return [(row, old[row["id"]]) for row in rows if row["name"] != old[row["id"]]]

@@ -17,6 +17,7 @@ from semascope.cli.asking import (
     Concepts,
     Concurrency,
     DryRun,
+    Images,
     LlmModel,
     LlmUrl,
     MostMoney,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Scorers: ranking, rule, intruder, strength, coherence, steering, judge; with a "
-    "language model also detection, fuzzing, simulation, intervention; its key is "
-    "SEMASCOPE_LLM_KEY."
+    "language model also detection, fuzzing, simulation, intervention (of images detection only); "
+    "its key is SEMASCOPE_LLM_KEY."
 )
 def verify(
     lexicon: Annotated[Path, typer.Argument(help="A lexicon.")],
@@ -65,6 +66,7 @@ def verify(
     dry_run: DryRun = False,
     prompts: Prompts = None,
     vectors: Vectors = None,
+    images: Images = None,
     concurrency: Concurrency = 8,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
@@ -73,9 +75,11 @@ def verify(
     from semascope.pipeline import SCORERS, prepare_verifying
     from semascope.pipeline.asked_scores import ASKED
     from semascope.pipeline.scoring import FREE, check_scorers
+    from semascope.pipeline.verifying import all_scorers
 
     wanted = list(FREE) if scorers is None else listed(scorers)
-    wanted = list(SCORERS) if wanted == ["all"] else wanted
+    everything = wanted == ["all"]
+    wanted = list(SCORERS) if everything else wanted
     check_scorers(wanted, SCORERS)
     asks = any(scorer in ASKED for scorer in wanted)
     here = None
@@ -89,9 +93,10 @@ def verify(
     opened = load(lexicon)
     ready = prepare_verifying(
         opened,
-        wanted,
+        all_scorers(opened) if everything else wanted,
         concepts=None if concepts is None else listed(concepts),
         vectors=vectors,
+        images=images,
         show_progress=not quiet,
     )
     if here is not None:

@@ -9,7 +9,7 @@ from semascope.lexicon.conditions import Conditions, conditions
 from semascope.lexicon.cuts import date_cuts, number_cuts
 from semascope.lexicon.edited import replay
 from semascope.lexicon.editing import merge, record
-from semascope.lexicon.families import FAMILIES, edited_families, family_tree
+from semascope.lexicon.families import FAMILIES, FAMILY_SCORES, edited_families, family_tree
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
@@ -32,6 +32,7 @@ __all__ = [
     "ACTIONS",
     "EDITED",
     "FAMILIES",
+    "FAMILY_SCORES",
     "JOINS",
     "MEASURED",
     "SCHEMA",

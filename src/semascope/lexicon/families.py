@@ -29,9 +29,12 @@ FAMILIES: dict[str, pl.DataType | type[pl.DataType]] = {
     "p": pl.Float64,
     "q": pl.Float64,
     "verdict": pl.String,
+    "n": pl.Int64,
+    "description": pl.String,
 }
 
-_OF_THE_NAME = ("trust", "trust_low", "trust_high", "trust_null", "p", "q", "verdict")
+# What is measured of a family's name, as of a concept's; ``n`` counts the rows.
+FAMILY_SCORES = ("trust", "trust_low", "trust_high", "trust_null", "p", "q", "verdict", "n")
 
 
 def edited_families(
@@ -39,6 +42,7 @@ def edited_families(
     concepts: pl.DataFrame,
     codes: Codes,
     renamed: Mapping[str, str] | None = None,
+    measured: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
 ) -> pl.DataFrame:
     """Let families follow merges, splits and names; add names of members and the share of rows.
 
@@ -55,6 +59,8 @@ def edited_families(
         Codes of all rows with edits applied.
     renamed : mapping of str to str, optional
         Names that people gave, by id of the family. What was measured was measured of the old name.
+    measured : mapping of (str, str) to mapping, optional
+        What was measured of these names since, by id of the family and name.
 
     Returns
     -------
@@ -96,7 +102,9 @@ def edited_families(
         ]  # fmt: skip
         called = (renamed or {}).get(row["id"])
         if called is not None and called != row["name"]:
-            row |= dict.fromkeys(_OF_THE_NAME) | {"name": called}
+            row |= dict.fromkeys(FAMILY_SCORES) | {"name": called, "description": None}
+        found = (measured or {}).get((row["id"], row["name"] or ""), {})
+        row |= {key: found[key] for key in FAMILY_SCORES if key in found}
         kept[row["id"]] = row | {
             "members": members,
             "names": own,

@@ -133,7 +133,12 @@ def write_lexicon(lexicon: Lexicon, path: Path, *, overwrite: bool = False) -> N
 
 def _families(path: Path) -> pl.DataFrame:
     """Read families; lexicons that were made before there were any have no such file."""
-    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=FAMILIES)
+    if not path.is_file():
+        return pl.DataFrame(schema=FAMILIES)
+    found = pl.read_parquet(path)
+    lacking = [name for name in FAMILIES if name not in found.columns]
+    empty = (pl.lit(None, dtype=FAMILIES[name]).alias(name) for name in lacking)
+    return found.with_columns(empty).select(*FAMILIES)
 
 
 def remove_run(path: Path) -> None:

@@ -123,11 +123,13 @@ class Lexicon:
         Columns: ``id``, ``name`` (what they share; null if nothing held on *verify* rows),
         ``parent`` (the wider family), ``members`` with their ``names``, ``prevalence`` (the share
         of rows that show a member), ``apart`` (what the family has that others of its parent have
-        not), ``differences`` (what a member has that the others have not), and the trust of the
-        name. Empty in lexicons that were made before there were families.
+        not), ``differences`` (what a member has that the others have not), the trust of the name
+        on ``n`` rows, and ``description``, if a language model gave one. Empty in lexicons that
+        were made before there were families.
         """
+        view = self.view
         return edited_families(
-            self.base_families, self.concepts, self.codes, self.view.family_names
+            self.base_families, self.concepts, self.codes, view.family_names, view.family_scores
         )
 
     @property

@@ -10,6 +10,7 @@ import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed
 from semascope.lexicon.concepts import MEASURED
+from semascope.lexicon.families import FAMILY_SCORES
 from semascope.lexicon.ledger import FAMILY, Edit, check_action, standing
 from semascope.lexicon.linear import LinearRule
 from semascope.lexicon.overlay import Step
@@ -62,6 +63,8 @@ class Replayed:
         What makes their codes.
     families : dict of str to str
         Names that people gave to families, by their ids.
+    family_scores : dict of (str, str) to dict
+        What was measured of such names, by id and name.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class Replayed:
     made: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     families: dict[str, str] = field(default_factory=dict)
+    family_scores: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     @property
     def factors(self) -> dict[int, float]:
@@ -197,8 +201,14 @@ class Follower:
         if found is None and edit.concept in self.place:
             found = self.concept(edit.concept)
         scores = edit.details.get("scores")
-        if not isinstance(scores, dict) or not set(scores) <= {*MEASURED, "name_kind"}:
+        if not isinstance(scores, dict) or not set(scores) <= {
+            *MEASURED,
+            *FAMILY_SCORES,
+            "name_kind",
+        }:
             raise InputError("its scores are damaged")
+        if found is None and edit.concept not in self.place:
+            self.out.family_scores[edit.concept, edit.value] = scores
         # A measurement of what a later or undone edit replaced waits until it holds again.
         if found is not None and found.name == edit.value:
             found.scores = scores

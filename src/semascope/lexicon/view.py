@@ -65,6 +65,11 @@ class View:
         """Names that people gave to families, by their ids."""
         return dict(self._replayed.families)
 
+    @property
+    def family_scores(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """What was measured of names that people gave to families, by id and name."""
+        return dict(self._replayed.family_scores)
+
     @cached_property
     def overlay(self) -> Overlay:
         """What the edits make of codes."""

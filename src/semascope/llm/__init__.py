@@ -8,7 +8,8 @@ from semascope.llm.detect import Question, detect, detection_requests
 from semascope.llm.endpoint import Endpoint, Key, endpoint
 from semascope.llm.prompts import Prompt, load_prompt, prompt_names, shipped
 from semascope.llm.quote import Quoted, Span, one_line, plain, quote
-from semascope.llm.relevance import ByDetection
+from semascope.llm.rehearse import Rehearsal
+from semascope.llm.relevance import ByDetection, Doubt
 from semascope.llm.requests import Request
 from semascope.llm.send import EndpointError
 
@@ -19,6 +20,7 @@ __all__ = [
     "Asked",
     "Budget",
     "ByDetection",
+    "Doubt",
     "Endpoint",
     "EndpointError",
     "Forecast",
@@ -27,6 +29,7 @@ __all__ = [
     "Prompt",
     "Question",
     "Quoted",
+    "Rehearsal",
     "Report",
     "Request",
     "Span",

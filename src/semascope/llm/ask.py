@@ -14,6 +14,7 @@ from semascope.core import InputError, interruptible, progress
 from semascope.llm.budget import Budget, Report, forecast
 from semascope.llm.cache import Answer, AnswerCache, as_cache
 from semascope.llm.endpoint import Endpoint
+from semascope.llm.rehearse import Rehearsal
 from semascope.llm.requests import Request
 from semascope.llm.send import EndpointError, FailedError, Line, Stopped
 
@@ -62,6 +63,7 @@ def ask(
     cache: AnswerCache | str | Path | None = None,
     budget: Budget | None = None,
     samples: int = SAMPLES,
+    presumed: Sequence[T | None] | None = None,
     title: str = "ask",
     show_progress: bool = False,
 ) -> Asked[T]:
@@ -89,6 +91,8 @@ def ask(
         used; at the cap the run stops, and what was paid for is returned.
     samples : int, default 3
         Answers that are drawn for one request until one can be read.
+    presumed : sequence, optional
+        For each request what a `Rehearsal` takes for its answer, if none is kept.
     title : str
         Of the progress bar.
     show_progress : bool
@@ -122,6 +126,10 @@ def ask(
         raise InputError(f"samples must be at least 1, got {samples}")
     kept = as_cache(cache)
     try:
+        if isinstance(endpoint, Rehearsal):
+            endpoint.note(forecast(requests, endpoint, cache=kept))
+            run = _Run(list(requests), endpoint, parse, kept, None, samples).run(title, False)
+            return _as_presumed(run, presumed)
         if budget is not None:
             budget.check(endpoint, forecast(requests, endpoint, cache=kept))
         return _Run(list(requests), endpoint, parse, kept, budget, samples).run(
@@ -130,6 +138,16 @@ def ask(
     finally:
         if kept is not cache:
             kept.close()
+
+
+def _as_presumed(run: Asked[T], presumed: Sequence[T | None] | None) -> Asked[T]:
+    if presumed is None:
+        return run
+    answers = [
+        guess if end == "unasked" else answer
+        for answer, end, guess in zip(run.answers, run.ends, presumed, strict=True)
+    ]
+    return Asked(answers, run.ends, run.report)
 
 
 @dataclass
@@ -241,7 +259,9 @@ class _Run(Generic[T]):
                 end = "failed"
                 break
             if answer is None:
-                self._stop_for_budget()
+                end = "unasked"
+                if not isinstance(self.endpoint, Rehearsal):
+                    self._stop_for_budget()
                 break
             longer = answer.finish == "length"
             end = self._read(answer, group)
@@ -256,12 +276,14 @@ class _Run(Generic[T]):
     def _kept_or_paid(
         self, request: Request, key: bytes, parameters: dict[str, object], again: bool
     ) -> Answer | None:
-        """Return an answer, or None if the budget has no room for it."""
+        """Return an answer, or None if the budget has no room for it, or in a rehearsal."""
         answer = self.cache.get(key)
         if answer is not None:
             with self._lock:
                 self.report.cached += 1
             return answer
+        if isinstance(self.endpoint, Rehearsal):
+            return None
         budget = self.budget or Budget()
         said = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
         longest = said if isinstance(said, int) else request.max_tokens

@@ -37,6 +37,8 @@ class Question:
         Texts, or pictures.
     marks : sequence of sequences of (int, int), optional
         Parts of the texts that are marked, where it is their marks that are judged.
+    presumed : sequence of bool, optional
+        What a `Rehearsal` takes for the answers; by default "no".
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Question:
     name: str
     items: Sequence[str] | Sequence[bytes]
     marks: Sequence[Sequence[Span]] | None = None
+    presumed: Sequence[bool] | None = None
 
 
 def detection_requests(
@@ -76,8 +79,11 @@ def detection_requests(
         raise InputError(f"a batch must hold at least 1 item, got {batch}")
     requests, parts = [], []
     for number, question in enumerate(questions):
-        for start in range(0, len(question.items), batch):
-            stop = min(start + batch, len(question.items))
+        # In requests of about the same size: a last one of few items may hold one kind only.
+        whole = len(question.items)
+        step = -(-whole // max(1, -(-whole // batch)))
+        for start in range(0, whole, max(1, step)):
+            stop = min(start + step, whole)
             request, code = _request(question, start, stop, prompt, limit, prompts)
             requests.append(request)
             parts.append((number, start, stop, code))
@@ -137,6 +143,7 @@ def detect(
         lambda i, text: read_verdicts(text, parts[i][3], parts[i][2] - parts[i][1]),
         cache=cache,
         budget=budget,
+        presumed=[_presumed(questions[number], start, stop) for number, start, stop, _ in parts],
         title=prompt,
         show_progress=show_progress,
     )
@@ -145,6 +152,11 @@ def detect(
         if verdicts is not None:
             out[number][start:stop] = verdicts
     return out, asked.report
+
+
+def _presumed(question: Question, start: int, stop: int) -> list[bool]:
+    said = question.presumed
+    return [False] * (stop - start) if said is None else [bool(x) for x in said[start:stop]]
 
 
 def _request(

@@ -125,10 +125,32 @@ def verify_names(
     drawn: Sequence[Contrast],
     relevance_of: Callable[[int], Relevance],
     *,
+    most: int = SHUFFLED,
     seed: int = 0,
     on_done: Callable[[int], object] = lambda n: None,
 ) -> list[Verdict | None]:
     """Test the names of all concepts; the names of the others are each one's null.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names of all concepts; None where there is none.
+    thresholds : sequence of float or None
+        As in `verify_name`; None where a name is only in the null of the others.
+    drawn : sequence of Contrast
+        *Verify* rows of each concept.
+    relevance_of : callable
+        Returns how the name of a concept scores rows.
+    most : int, default 50
+        Names of other concepts in each null; fewer than five cannot tell a name from these.
+    seed : int
+        Choice of these names, bootstrap resamples.
+    on_done : callable
+        Told 1 for each concept.
+
+    Returns
+    -------
+    list of Verdict or None
 
     Examples
     --------
@@ -146,7 +168,7 @@ def verify_names(
     for j, (name, threshold, contrast) in enumerate(zip(names, thresholds, drawn, strict=True)):
         verdict = None
         if name is not None and threshold is not None:
-            others = other_names(names, relevance_of, j, SHUFFLED, seed)
+            others = other_names(names, relevance_of, j, most, seed)
             verdict = verify_name(
                 name, contrast, relevance_of(j), others, threshold=threshold, seed=seed
             )

@@ -20,15 +20,18 @@ from semascope.name.families import (
     group_concepts,
     name_families,
     shared_rows,
+    tells,
 )
 from semascope.name.found import Found
 from semascope.name.held_in import aurocs
+from semascope.name.images import Pictures
 from semascope.name.joins import with_joined_names
 from semascope.name.levels import by_bank
 from semascope.name.matching import ByBank
 from semascope.name.namers import book_of, by_contrast, by_encoder, by_parts
 from semascope.name.parts import firing_spans, segments, text_parts
 from semascope.name.phrases import PhraseBook, candidate_phrases, contrasted, phrase_book
+from semascope.name.picture_cases import few, picture_cases, with_images
 from semascope.name.sequences import find_patterns
 from semascope.name.sheets import Band, Sheet, contrast_sheet, exemplars
 from semascope.name.subgroups import find_rules
@@ -51,6 +54,7 @@ __all__ = [
     "Part",
     "PartFinder",
     "PhraseBook",
+    "Pictures",
     "Proposal",
     "Sheet",
     "apart_from_families",
@@ -76,6 +80,7 @@ __all__ = [
     "default_scorers",
     "describing_columns",
     "exemplars",
+    "few",
     "find_patterns",
     "find_rules",
     "firing_spans",
@@ -86,9 +91,12 @@ __all__ = [
     "name_families",
     "naming_requests",
     "phrase_book",
+    "picture_cases",
     "read_bank",
     "segments",
     "shared_rows",
+    "tells",
     "text_parts",
+    "with_images",
     "with_joined_names",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from semascope.llm import (
     AnswerCache,
     Budget,
     ByDetection,
+    Doubt,
     Endpoint,
     Report,
     Request,
@@ -23,6 +25,7 @@ from semascope.llm import (
     quote,
     read_object,
 )
+from semascope.name.apart import Second, second_cases, told_apart
 from semascope.name.assign import Proposal
 from semascope.name.candidates import Candidate
 from semascope.name.cases import NOTHING, Case
@@ -35,6 +38,13 @@ CANDIDATES = 4
 _LONGEST_NAME = 80
 _OTHERS = 40
 _MOST_ALTERNATIVES = 4
+
+
+class _Options(TypedDict):
+    prompts: str | Path | None
+    cache: AnswerCache | str | Path | None
+    budget: Budget | None
+    show_progress: bool
 
 
 def naming_requests(
@@ -83,7 +93,8 @@ def ask_names(
     The model sees active items of all strengths, near-misses and values, and gives several names
     with a description each. Which one is taken is decided on *name* rows that it did not see: by
     how well the name tells active from inactive ones (AUROC), if it clears chance and the names of
-    other concepts. No two concepts get the same name.
+    other concepts. No two concepts get the same name: one whose names are all taken by another is
+    asked about a second time, beside the rows of that other, and must be told from these.
 
     Parameters
     ----------
@@ -127,24 +138,26 @@ def ask_names(
     >>> ask_names([Case(status="dead")], small, relevance=None)[0][0].status
     'dead'
     """
-    requests, parts = naming_requests(cases, count=count, prompts=prompts)
-    asked = ask(
-        requests,
-        endpoint,
-        lambda i, text: _read_names(text, parts[i][1], count),
-        cache=cache,
-        budget=budget,
-        title="name",
-        show_progress=show_progress,
-    )
-    found: list[dict[str, str]] = [{} for _ in cases]
-    for (j, _), names in zip(parts, asked.answers, strict=True):
-        found[j] = names or {}
+    how: _Options = {
+        "prompts": prompts, "cache": cache, "budget": budget, "show_progress": show_progress,
+    }  # fmt: skip
+    found, report = _asked(cases, endpoint, relevance, count, "name", **how)
     proposals = [Proposal(case.status, evidence=list(case.values)) for case in cases]
     by_kind = {} if relevance is None else {**(scorers or {}), "phrase": relevance}
-    options = _scored(cases, found, relevance, by_kind, seed)
+    options = _scored(cases, found, relevance, by_kind, seed, show_progress)
     evidence = [Evidence(j, case.held or NOTHING) for j, case in enumerate(cases)]
     chosen = settle(options, evidence, by_kind)
+    again = second_cases(cases, options, chosen, by_kind)
+    if again and relevance is not None:
+        seconds = [again.get(j, Second(Case(status="left"))).case for j in range(len(cases))]
+        others, more = _asked(seconds, endpoint, relevance, count, "name apart", **how)
+        report += more
+        found = [names | new for names, new in zip(found, others, strict=True)]
+        second = _scored(cases, others, relevance, by_kind, seed, show_progress, own=False)
+        left = [told_apart(o, again.get(j), relevance) for j, o in enumerate(second)]
+        options = [old or new for old, new in zip(options, left, strict=True)]
+        settled = settle(left, evidence, by_kind, given=chosen)
+        chosen = [old or new for old, new in zip(chosen, settled, strict=True)]
     for case, proposal, names, best, own in zip(
         cases, proposals, found, chosen, options, strict=True
     ):
@@ -165,15 +178,50 @@ def ask_names(
             proposal.threshold = threshold(by_kind[best.candidate.kind], name, case.held)
         else:
             proposal.held_in = None
-    return proposals, asked.report
+    return proposals, report
+
+
+def _asked(
+    cases: Sequence[Case],
+    endpoint: Endpoint,
+    relevance: Relevance | None,
+    count: int,
+    title: str,
+    *,
+    prompts: str | Path | None,
+    cache: AnswerCache | str | Path | None,
+    budget: Budget | None,
+    show_progress: bool,
+) -> tuple[list[dict[str, str]], Report]:
+    """Return for each case the names that were given, with their descriptions."""
+    requests, parts = naming_requests(cases, count=count, prompts=prompts)
+    # Where a judge is asked about names, a rehearsal has to know how many there will be.
+    few = isinstance(relevance, ByDetection)
+    asked = ask(
+        requests,
+        endpoint,
+        lambda i, text: _read_names(text, parts[i][1], count),
+        cache=cache,
+        budget=budget,
+        presumed=[
+            {f"presumed{j}x{i}": "" for i in range(count)} if few else None for j, _ in parts
+        ],
+        title=title,
+        show_progress=show_progress,
+    )
+    found: list[dict[str, str]] = [{} for _ in cases]
+    for (j, _), names in zip(parts, asked.answers, strict=True):
+        found[j] = names or {}
+    return found, asked.report
 
 
 def _request(case: Case, count: int, prompts: str | Path | None) -> tuple[Request, str]:
     largest = max(case.activations, default=1.0)
     strengths = [max(1, round(10 * a / largest)) if largest > 0 else 1 for a in case.activations]
-    lines = [*case.active, *case.near, *case.values]
+    more = [("value", case.values), ("part", case.members), ("taken", case.taken)]
+    lines = [*case.active, *case.near, *(line for _, some in more for line in some)]
     labels = [f"strength {s}" for s in strengths]
-    labels += ["near-miss"] * len(case.near) + ["value"] * len(case.values)
+    labels += ["near-miss"] * len(case.near) + [label for label, some in more for _ in some]
     marks = None
     if case.marks is not None:
         marks = [*case.marks, *([()] * (len(lines) - len(case.active)))]
@@ -222,31 +270,51 @@ def _scored(
     relevance: Relevance | None,
     by_kind: Mapping[str, Relevance],
     seed: int,
+    show_progress: bool,
+    own: bool = True,
 ) -> list[list[Scored]]:
     everything = sorted({name for names in found for name in names})
     if isinstance(relevance, ByEncoder) and everything:
         relevance.vectors(everything)
+    if isinstance(relevance, ByDetection):
+        relevance.ask(_doubts(cases, found, own), title="choose", show_progress=show_progress)
     random = generator(seed, "other names")
     options: list[list[Scored]] = []
     for case, names in zip(cases, found, strict=True):
-        own = list(names)
-        if not own:
+        mine = _with_current(case, names) if own else list(names)
+        if not names:
             options.append([])
         elif relevance is None or case.held is None:
             # Without rows to choose on, the model's own order stands.
-            options.append([_first_choice(n, i) for i, n in enumerate(own)])
+            options.append([_first_choice(n, i) for i, n in enumerate(names)])
         else:
-            of_phrases = case.current_kind == "phrase"
-            own += [case.current] if case.current and of_phrases and case.current not in own else []
-            strangers = sorted(set(everything) - set(own))
+            of_phrases = case.current_kind == "phrase" or not own
+            strangers = sorted(set(everything) - set(mine))
             most = 0 if isinstance(relevance, ByDetection) else min(_OTHERS, len(strangers))
             others = [strangers[i] for i in random.choice(max(1, len(strangers)), most, False)]
-            held_up = _held_up(own, others, case.held, relevance)
+            held_up = _held_up(mine, others, case.held, relevance)
             if case.current and not of_phrases and case.current_kind in by_kind:
                 held_up += _current(case.current, case.current_kind, case.held, by_kind)
             # Among equals the model's order stands.
             options.append(sorted(held_up, key=lambda c: -c.score))
     return options
+
+
+def _with_current(case: Case, names: Mapping[str, str]) -> list[str]:
+    beaten = case.current and case.current_kind == "phrase" and case.current not in names
+    return [*names, *([case.current] if beaten else [])]
+
+
+def _doubts(cases: Sequence[Case], found: list[dict[str, str]], own: bool) -> list[Doubt]:
+    """Return what a judge is going to be asked, so that it is asked all at once."""
+    doubts = []
+    for case, names in zip(cases, found, strict=True):
+        if names and case.held is not None and len(case.held.active) and len(case.held.inactive):
+            rows = np.concatenate([case.held.active, case.held.inactive])
+            truth = np.arange(len(rows)) < len(case.held.active)
+            mine = _with_current(case, names) if own else list(names)
+            doubts += [Doubt(name, rows, truth) for name in mine]
+    return doubts
 
 
 def _first_choice(name: str, rank: int) -> Scored:

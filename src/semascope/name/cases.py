@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,10 @@ class Case:
         A name that the new ones have to beat.
     current_kind : str, default "phrase"
         What tests it; see `Candidate.kind`.
+    members : sequence of str
+        For a family: names of the concepts of which it says what they share.
+    taken : sequence of str
+        Names of others, from which this one has to differ; the near-misses are theirs.
     status : str
         ``unnamed`` if there is enough to name; ``rare`` and ``dead`` concepts are not asked about.
 
@@ -61,6 +65,8 @@ class Case:
     held: Contrast | None = None
     current: str = ""
     current_kind: str = "phrase"
+    members: Sequence[str] = ()
+    taken: Sequence[str] = ()
     status: str = "unnamed"
 
 
@@ -72,6 +78,7 @@ def cases_of(
     current: Sequence[str | None] | None = None,
     kinds: Sequence[str | None] | None = None,
     parts: PartFinder | None = None,
+    members: Sequence[Sequence[str]] | None = None,
     most_active: int = 12,
     most_near: int = 6,
 ) -> list[Case]:
@@ -95,6 +102,8 @@ def cases_of(
     parts : callable, optional
         Finds the parts of shown texts that make a concept active, which are marked; `text_parts`
         makes one.
+    members : sequence of sequences of str, optional
+        For families: names of their concepts.
     most_active, most_near : int
         How many texts are shown.
 
@@ -112,11 +121,16 @@ def cases_of(
     >>> shown & set(case.held.active.tolist())
     set()
     """
-    halves = [_halves(contrast, texts) for contrast in drawn]
+
+    def digest(row: int) -> bytes:
+        text = texts[row] or ""
+        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=1).digest()
+
+    halves = [halved(contrast, digest) for contrast in drawn]
     fired = None if parts is None else parts([shown for shown, _ in halves])
     out = []
     for j, (shown, held) in enumerate(halves):
-        picked = _evenly(len(shown.active), most_active)
+        picked = evenly(len(shown.active), most_active)
         # Near-misses teach a name its border; where there are none, other rows must do.
         near = shown.near if len(shown.near) else shown.other
         out.append(
@@ -129,7 +143,8 @@ def cases_of(
                 held=held,
                 current=(current[j] or "") if current is not None else "",
                 current_kind=(kinds[j] or "phrase") if kinds is not None else "phrase",
-                status=_status(j, drawn[j]),
+                members=() if members is None else members[j],
+                status=status_of(j, drawn[j]),
             )
         )
     return out
@@ -143,16 +158,25 @@ def _marks(parts: Sequence[Part], rows: npt.NDArray[np.int64]) -> list[list[Span
     return [sorted(spans.get(row, [])) for row in rows.tolist()]
 
 
-def _halves(contrast: Contrast, texts: pl.Series) -> tuple[Contrast, Contrast]:
+def halved(contrast: Contrast, digest: Callable[[int], bytes]) -> tuple[Contrast, Contrast]:
+    """Divide rows into a half to show and a half to choose on, by a hash of what they hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.lexicon import Contrast
+    >>> from semascope.name.cases import halved
+    >>> one, none = np.ones(4, dtype=np.float32), np.arange(0)
+    >>> shown, held = halved(Contrast(np.arange(4), one, none, none), lambda row: bytes([70 * row]))
+    >>> shown.active, held.active
+    (array([0, 1]), array([2, 3]))
+    """
+
     def first(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        digests = (
-            hashlib.blake2b((text or "").encode("utf-8", "replace"), digest_size=1).digest()[0]
-            for text in texts.gather(rows)
-        )
-        return np.array([d < 128 for d in digests], dtype=bool)
+        return np.array([digest(row)[0] < 128 for row in rows.tolist()], dtype=bool)
 
     active, near, other = (first(r) for r in (contrast.active, contrast.near, contrast.other))
-    return tuple(  # type: ignore[return-value]
+    shown, held = (
         Contrast(
             contrast.active[active == side],
             contrast.activations[active == side],
@@ -161,9 +185,18 @@ def _halves(contrast: Contrast, texts: pl.Series) -> tuple[Contrast, Contrast]:
         )
         for side in (True, False)
     )
+    return shown, held
 
 
-def _evenly(n: int, most: int) -> npt.NDArray[np.int64]:
+def evenly(n: int, most: int) -> npt.NDArray[np.int64]:
+    """Return at most `most` of `n` ranks, evenly spaced.
+
+    Examples
+    --------
+    >>> from semascope.name.cases import evenly
+    >>> evenly(9, 3)
+    array([0, 4, 8])
+    """
     return np.unique(np.linspace(0, max(0, n - 1), min(n, most)).round().astype(np.int64))
 
 
@@ -171,6 +204,14 @@ def _texts(texts: pl.Series, rows: npt.NDArray[np.int64]) -> list[str]:
     return [text or "" for text in texts.gather(rows)]
 
 
-def _status(latent: int, contrast: Contrast) -> str:
+def status_of(latent: int, contrast: Contrast) -> str:
+    """Return ``unnamed`` if a concept can be named, else ``rare`` or ``dead``.
+
+    Examples
+    --------
+    >>> from semascope.name.cases import NOTHING, status_of
+    >>> status_of(0, NOTHING)
+    'dead'
+    """
     found = Evidence(latent, contrast).status
     return "unnamed" if found == "ready" else found

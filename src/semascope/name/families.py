@@ -254,7 +254,7 @@ def name_families(
         names = names_of_kind(found)
         by = scorers.get(found.kind or "")
         free = [n for n in names if merge_key(n) not in taken]
-        name = next((n for n in free if by and _tells(n, family, drawn, by)), None)
+        name = next((n for n in free if by and tells(n, family, drawn, by)), None)
         taken.add(merge_key(name or ""))
         kind, own = found.kind or "phrase", tuple(said.get(i, ()))
         out.append(replace(family, name=name, kind=kind, differences=own))
@@ -401,15 +401,49 @@ def apart_from_families(i: int, families: Sequence[Family], drawn: Sequence[Cont
     return Contrast(active, np.ones(len(active), dtype=np.float32), theirs, theirs[:0])
 
 
-def _tells(name: str, family: Family, drawn: Sequence[Contrast], relevance: Relevance) -> bool:
-    """Whether a name tells the rows of two thirds of the members, each by itself."""
+def tells(
+    name: str,
+    family: Family,
+    drawn: Sequence[Contrast],
+    relevance: Relevance,
+    *,
+    within: Contrast | None = None,
+) -> bool:
+    """Whether a name tells the rows of two thirds of the members, each by itself.
+
+    Parameters
+    ----------
+    name : str
+        What the members may share.
+    family : Family
+        Its members.
+    drawn : sequence of Contrast
+        *Name* rows of all concepts.
+    relevance : Relevance
+        How the name scores rows.
+    within : Contrast, optional
+        Look at these rows of the family only; members without any do not count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Contrast
+    >>> from semascope.name import Family, tells
+    >>> one, none = np.ones(2, dtype=np.float32), np.arange(0)
+    >>> drawn = [Contrast(np.arange(i, i + 2), one, none, np.arange(4, 6)) for i in (0, 2)]
+    >>> by = ByWords(pl.Series(["tea", "tea", "late tea", "late tea", "car", "car"]))
+    >>> tells("tea", Family((0, 1)), drawn, by), tells("late", Family((0, 1)), drawn, by)
+    (True, False)
+    """
     own = np.unique(np.concatenate([drawn[m].active for m in family.members]))
+    none = np.zeros(0, dtype=np.int64)
     told = []
     for member in family.members:
         c = drawn[member]
-        outside = np.setdiff1d(c.inactive, own)
-        if min(len(c.active), len(outside)):
-            none = np.zeros(0, dtype=np.int64)
-            part = Contrast(c.active, c.activations, none, outside)
+        outside = np.setdiff1d(c.inactive, own) if within is None else within.inactive
+        here = slice(None) if within is None else np.isin(c.active, within.active)
+        part = Contrast(c.active[here], c.activations[here], none, outside)
+        if min(len(part.active), len(outside)):
             told.append(float(aurocs(relevance, [name], part)[0]) >= _TELLS)
     return bool(told) and sum(told) >= (1 - _MOST_LEFT) * len(told)

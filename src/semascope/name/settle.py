@@ -41,6 +41,8 @@ def settle(
     options: Sequence[Sequence[Scored]],
     evidence: Sequence[Evidence],
     scorers: Mapping[str, Relevance],
+    *,
+    given: Sequence[Scored | None] | None = None,
 ) -> list[Scored | None]:
     """Choose one candidate for each concept, surest concept first.
 
@@ -56,6 +58,8 @@ def settle(
         Of the same concepts.
     scorers : mapping of str to Relevance
         Scorer of each kind of candidate.
+    given : sequence of Scored or None, optional
+        Names that concepts have already, and keep.
 
     Returns
     -------
@@ -76,6 +80,9 @@ def settle(
     """
     chosen: list[Scored | None] = [None] * len(options)
     taken = _Taken(scorers)
+    for j, had in enumerate(given or ()):
+        if had is not None:
+            taken.add(had.candidate, j)
     order = sorted(
         (j for j in range(len(options)) if options[j]), key=lambda j: -_first(options, j)
     )
@@ -91,6 +98,30 @@ def settle(
         chosen[j] = best
         taken.add(best.candidate, j)
     return chosen
+
+
+def owners(
+    options: Sequence[Sequence[Scored]],
+    chosen: Sequence[Scored | None],
+    scorers: Mapping[str, Relevance],
+) -> dict[int, int]:
+    """Return for each concept whose names are all taken who has its best one.
+
+    Examples
+    --------
+    >>> from semascope.name import Candidate
+    >>> from semascope.name.settle import Scored, owners
+    >>> fees = Scored(Candidate("fees"), 0.9, 0.9)
+    >>> owners([[fees], [fees], []], [fees, None, None], {})
+    {1: 0}
+    """
+    taken = _Taken(scorers)
+    for j, had in enumerate(chosen):
+        if had is not None:
+            taken.add(had.candidate, j)
+    lost = [j for j, own in enumerate(options) if own and chosen[j] is None]
+    found = {j: taken.by(options[j][0].candidate) for j in lost}
+    return {j: owner for j, owner in found.items() if owner is not None}
 
 
 def _first(options: Sequence[Sequence[Scored]], j: int) -> float:

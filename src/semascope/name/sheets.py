@@ -5,17 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 
-from semascope.core import InputError, MissingExtraError, write_atomic
+from semascope.core import InputError, write_atomic
 from semascope.lexicon import Contrast, Rows
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from semascope.name.images import opened, pillow, sized
 
 _INK, _PALE, _PAPER = "#1b2430", "#5d6976", "#ffffff"
 _TILE, _EDGE = "#eef1f4", "#d5dbe1"
@@ -180,7 +176,7 @@ def contrast_sheet(
     >>> sheet.shown, sheet.png[1:4]
     (5, b'PNG')
     """
-    draw = _pillow()
+    draw = pillow()
     if size < 8:
         raise InputError(f"an image on a sheet is at least 8 pixels wide, got {size}")
     groups = exemplars(contrast, bands=bands, each=each)
@@ -205,7 +201,7 @@ def contrast_sheet(
             left = _MARGIN + _LABEL + i * step
             pen.rectangle((left, top, left + size - 1, top + size - 1), _TILE)
             try:
-                picture = _sized(_opened(images, int(row), folder, draw), size, draw)
+                picture = sized(opened(images, int(row), folder, draw), size, draw)
             except InputError:
                 raise
             # What Pillow raises for files that are no images.
@@ -232,67 +228,6 @@ def _tops(groups: list[Band], step: int) -> list[int]:
         apart = i + 1 < len(groups) and group.active and not groups[i + 1].active
         tops.append(tops[-1] + step + (_APART if apart else 0))
     return tops
-
-
-@dataclass(frozen=True)
-class _Pillow:
-    image: Any
-    pen: Any
-    font: Any
-
-
-def _pillow() -> _Pillow:
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError:
-        raise MissingExtraError.of("pillow", "images", "drawing a contrast sheet") from None
-    return _Pillow(Image, ImageDraw, ImageFont)
-
-
-def _opened(images: Any, row: int, folder: str | Path | None, draw: _Pillow) -> Image:
-    """Return an image in colour with transparency."""
-    if row >= len(images):
-        raise InputError(f"there are {len(images)} images and no row {row}: give one for each row")
-    value = images[row]
-    if value is None:
-        raise ValueError("no image")
-    if isinstance(value, bytes):
-        opened = draw.image.open(io.BytesIO(value))
-    elif isinstance(value, str | Path):
-        opened = draw.image.open(Path(folder or ".", value))
-    else:
-        opened = draw.image.fromarray(_pixels(value))
-    return opened.convert("RGBA")
-
-
-def _pixels(value: Any) -> npt.NDArray[np.uint8]:
-    array = np.asarray(value.to_list() if isinstance(value, pl.Series) else value)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.size == 0 or array.ndim not in {2, 3} or array.shape[2:] not in {(), (3,), (4,)}:
-        raise InputError(
-            f"an image is an array of height by width, with 3 or 4 colours or none; got shape "
-            f"{array.shape}"
-        )
-    if array.dtype == np.uint8:
-        return array
-    numbers = array.astype(np.float64)
-    low, high = float(numbers.min()), float(numbers.max())
-    if not np.isfinite([low, high]).all():
-        raise ValueError("not all pixels are numbers")
-    if low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    return np.asarray((numbers - low) * (255 / (high - low)), dtype=np.uint8)
-
-
-def _sized(picture: Image, size: int, draw: _Pillow) -> Image:
-    scale = size / max(picture.size)
-    shape = tuple(max(1, round(edge * scale)) for edge in picture.size)
-    # Few pixels are shown as they are; many are averaged.
-    way = draw.image.Resampling.NEAREST if scale >= 2 else draw.image.Resampling.LANCZOS
-    return picture.resize(shape, way)
 
 
 def _fitting(pen: Any, text: str, font: Any, width: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from semascope.core import InputError, generator, progress
-from semascope.lexicon import ByEncoder, Rows, unit
+from semascope.lexicon import ByEncoder, Lexicon, Rows, unit
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, Request, forecast
 from semascope.measure import (
     Sample,
@@ -26,17 +26,27 @@ from semascope.measure import (
     simulation_requests,
 )
 from semascope.measure.samples import MOST, spread
-from semascope.name import STATED, firing_spans
+from semascope.name import Pictures, few, firing_spans, with_images
+from semascope.pipeline.pictured import BATCH, VERIFIED, check_pictures, pictures_of
 from semascope.pipeline.scoring import Found
 from semascope.pipeline.tested import TestedNames
 
 ASKED = ("detection", "fuzzing", "simulation", "intervention")
 """Scorers that ask a language model."""
+SEEING = ("detection",)
+"""Those of them that can look at images."""
+_WHY = {
+    "fuzzing": "fuzzing marks parts of texts",
+    "simulation": "simulation reads texts",
+    "intervention": "intervention compares lists of texts",
+}
 
 _NOTHING = Sample([])
 _TRIALS = 8
 _SHOWN = 5
 _STRONGER = (2, 4, 8)
+# Concepts whose pictures are in memory at a time.
+_BLOCK = 32
 Change = Literal["strengthened", "removed"]
 _ON_SAMPLES: dict[str, Any] = {
     "detection": (detection, detection_requests),
@@ -60,6 +70,8 @@ class AskedScores:
     trials : list of Trial
         What pushing rows along their atoms does.
     seed : int
+    pictured : bool
+        Whether the items are images: fewer of them are shown, more in a request.
 
     Examples
     --------
@@ -73,6 +85,7 @@ class AskedScores:
     samples: list[Sample]
     trials: list[Trial] = field(default_factory=list)
     seed: int = 0
+    pictured: bool = False
 
     def forecast(
         self,
@@ -82,16 +95,22 @@ class AskedScores:
         cache: AnswerCache | str | Path | None = None,
     ) -> Forecast:
         """Say what `run` would ask and cost."""
-        requests: list[Request] = []
+        parts = []
         for scorer in self.scorers:
+            requests: list[Request]
             if scorer == "intervention":
-                requests += intervention_requests(
+                requests = intervention_requests(
                     self.names, self.trials, seed=self.seed, prompts=prompts
                 )
-            else:
-                write = _ON_SAMPLES[scorer][1]
-                requests += write(self.names, self.samples, seed=self.seed, prompts=prompts)
-        return forecast(requests, endpoint, cache=cache)
+                parts.append(forecast(requests, endpoint, cache=cache))
+                continue
+            write = _ON_SAMPLES[scorer][1]
+            for samples in self._blocks():
+                requests = write(
+                    self.names, samples, seed=self.seed, prompts=prompts, **self._sizes()
+                )
+                parts.append(forecast(requests, endpoint, cache=cache))
+        return sum(parts, forecast([], endpoint, cache=cache))
 
     def run(
         self,
@@ -112,16 +131,36 @@ class AskedScores:
         for scorer in self.scorers:
             if scorer == "intervention":
                 scores, report = intervention(self.names, self.trials, endpoint, **options)
-            else:
-                score = _ON_SAMPLES[scorer][0]
-                scores, report = score(self.names, self.samples, endpoint, **options)
-            found += [(j, scorer, s) for j, s in enumerate(scores) if s is not None]
-            total = total + report
+                found += [(j, scorer, s) for j, s in enumerate(scores) if s is not None]
+                total = total + report
+                continue
+            score = _ON_SAMPLES[scorer][0]
+            for samples in self._blocks():
+                scores, report = score(self.names, samples, endpoint, **options, **self._sizes())
+                found += [(j, scorer, s) for j, s in enumerate(scores) if s is not None]
+                total = total + report
         return found, total
+
+    def _sizes(self) -> dict[str, int]:
+        return {"most": VERIFIED, "batch": BATCH} if self.pictured else {}
+
+    def _blocks(self) -> Iterator[list[Sample]]:
+        """Yield all samples at once, or those of some concepts at a time, each in its place."""
+        if not self.pictured:
+            yield self.samples
+            return
+        some = [j for j, sample in enumerate(self.samples) if sample.active]
+        for start in range(0, len(some), _BLOCK):
+            block = set(some[start : start + _BLOCK])
+            yield [s if j in block else _NOTHING for j, s in enumerate(self.samples)]
 
 
 def prepare_asked(
-    tested: TestedNames, scorers: Sequence[str], *, show_progress: bool = False
+    tested: TestedNames,
+    scorers: Sequence[str],
+    *,
+    images: str | Path | None = None,
+    show_progress: bool = False,
 ) -> AskedScores:
     """Choose the items that a language model is shown; nothing is asked.
 
@@ -130,10 +169,13 @@ def prepare_asked(
     Parameters
     ----------
     tested : TestedNames
-        From `open_names`; its lexicon has texts.
+        From `open_names`; its lexicon has texts, or images.
     scorers : sequence of str
-        Some of ``ASKED``. ``fuzzing`` leaves out each part of the texts that it shows, and embeds
-        the rest, to find the parts that count; so it needs an encoder.
+        Some of ``ASKED``; of images ``detection`` only. ``fuzzing`` leaves out each part of the
+        texts that it shows, and embeds the rest, to find the parts that count; so it needs an
+        encoder.
+    images : path, optional
+        What relative paths of images start from, if the images were moved since.
     show_progress : bool
         Show a bar for that.
 
@@ -150,27 +192,17 @@ def prepare_asked(
     """
     lexicon, seed = tested.lexicon, tested.material.seed
     relevance = tested.material.relevance
-    if lexicon.text is None:
-        raise InputError(
-            "this lexicon has no texts to show to a language model; learn it with --text, or use "
-            "scorers that ask none"
-        )
+    pictures = check_asked(lexicon, scorers, images=images)
+    if pictures is not None:
+        return _of_pictures(tested, pictures, scorers, show_progress)
     if "fuzzing" in scorers and not isinstance(relevance, ByEncoder):
         raise InputError(
             "fuzzing needs the encoder of the texts, to find the parts that fire a concept; this "
             "lexicon was learned from vectors alone"
         )
-    texts = lexicon.items[lexicon.text].fill_null("")
-    names = [
-        None if kind in STATED else name
-        for name, kind in zip(tested.names, tested.kinds, strict=True)
-    ]
-    for j in tested.picked:
-        if names[j] is None:
-            tested.left_out.setdefault(
-                tested.id(j), f"'{tested.names[j]}' states what a column holds; texts need not"
-            )
-    picked = [j for j in tested.picked if names[j] is not None]
+    texts = lexicon.items[str(lexicon.text)].fill_null("")
+    names = tested.shown
+    picked = _shown(tested, "texts")
     samples, trials = [_NOTHING] * len(names), []
     with progress("prepare", len(picked), "names", show=show_progress) as bar:
         for j in picked:
@@ -186,6 +218,59 @@ def prepare_asked(
     if "intervention" in scorers:
         trials = _trials(tested, picked, texts)
     return AskedScores(list(scorers), names, samples, trials, seed)
+
+
+def check_asked(
+    lexicon: Lexicon, scorers: Sequence[str], *, images: str | Path | None = None
+) -> Pictures | None:
+    """Return the images that scorers show a language model, or None where they show texts.
+
+    Raises
+    ------
+    InputError
+        If there is nothing that a language model could be shown, or a scorer cannot look at images.
+
+    Examples
+    --------
+    >>> import semascope as sc
+    >>> from semascope.pipeline.asked_scores import check_asked
+    >>> texts = [f"the {what} number {i}" for i in range(60) for what in ("late train", "warm tea")]
+    >>> lexicon = sc.learn(texts, components=8, active=2, baseline=False, progress=False)
+    >>> check_asked(lexicon, ["fuzzing"]) is None
+    True
+    """
+    pictures = pictures_of(lexicon, images)
+    blind = [scorer for scorer in scorers if scorer not in SEEING]
+    if pictures is not None and blind:
+        raise InputError(
+            f"of images only {', '.join(SEEING)} can ask a language model; leave out "
+            f"{', '.join(blind)} ({'; '.join(_WHY[scorer] for scorer in blind)})"
+        )
+    return pictures
+
+
+def _shown(tested: TestedNames, items: str) -> list[int]:
+    """Return which of the names that are asked for the items can show; note the others down."""
+    for j in tested.picked:
+        if tested.shown[j] is None:
+            tested.left_out.setdefault(
+                tested.id(j), f"'{tested.names[j]}' states what a column holds; {items} need not"
+            )
+    return [j for j in tested.wanted if tested.shown[j] is not None]
+
+
+def _of_pictures(
+    tested: TestedNames, pictures: Pictures, scorers: Sequence[str], show_progress: bool
+) -> AskedScores:
+    picked = _shown(tested, "images")
+    rows = {j: few(with_images(tested.drawn[j], pictures.there), VERIFIED) for j in picked}
+    check_pictures(pictures, list(rows.values()), show_progress=show_progress)
+    samples = [_NOTHING] * len(tested.shown)
+    for j, some in rows.items():
+        samples[j] = Sample(
+            pictures.some(some.active), pictures.some(some.inactive), some.activations.tolist()
+        )
+    return AskedScores(list(scorers), tested.shown, samples, [], tested.material.seed, True)
 
 
 def _parts(tested: TestedNames, j: int, texts: pl.Series) -> list[list[tuple[int, int]]]:

@@ -21,11 +21,15 @@ from semascope.lexicon import (
     split_rows,
     stored_vectors,
 )
+from semascope.lexicon.editing import is_family
 from semascope.measure import Verdict, decide, verify_names
 from semascope.name import name_concepts
+from semascope.name.cases import NOTHING
 from semascope.name.held_in import threshold
 from semascope.pipeline.drawn import lexicon_contrasts
+from semascope.pipeline.family_names import measure_families
 from semascope.pipeline.reopened import left_out
+from semascope.vectors import VectorSource
 
 _UNSCORED = (
     "without texts only a name that states a value, a rule or an order of events can be measured"
@@ -43,14 +47,16 @@ def measure_edits(
 
     A name is scored by itself, by the encoder or the words, on rows that show the concept and rows
     that do not; for a concept of the dictionary these are the rows that its old name was scored on.
-    The scores are kept in the ledger and hold as long as the concept has that name.
+    A name of a family is scored on rows of all its members and rows of none. The scores are kept in
+    the ledger and hold as long as the concept, or family, has that name.
 
     Parameters
     ----------
     lexicon : Lexicon
         What was edited.
     concepts : sequence of str, optional
-        By id or name; by default all that have a name and no trust because of an edit.
+        By id or name, families by id; by default all that have a name and no trust because of an
+        edit.
     vectors : array or path, optional
         The vectors that the lexicon was learned from, if it has no encoder.
     author : str, optional
@@ -74,6 +80,7 @@ def measure_edits(
     True
     """
     table = lexicon.concepts
+    kin = _families(lexicon, concepts)
     if concepts is None:
         before = [*lexicon.base["name"], *[None] * (len(table) - len(lexicon.base))]
         picked = [
@@ -85,9 +92,10 @@ def measure_edits(
             and row["name"] != before[j]
         ]
     else:
-        picked = [_alive(lexicon, concept) for concept in dict.fromkeys(concepts)]
+        some = [concept for concept in dict.fromkeys(concepts) if concept not in kin]
+        picked = [_alive(lexicon, concept) for concept in some]
     rows = []
-    if picked:
+    if picked or kin:
         source, _ = stored_vectors(lexicon, vectors)
         name_rows = split_rows(lexicon.splits, "name", seed=int(lexicon.info.get("seed") or 0))
         any_name = AnyName.of(lexicon, phrase_relevance(lexicon, source), name_rows)
@@ -98,7 +106,7 @@ def measure_edits(
         name = table["name"][j]
         if name is None:
             raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
-        verdict, note = None, _UNSCORED
+        verdict, note = None, _unscored(lexicon)
         relevance = any_name.relevance(name)
         if relevance is not None:
             level = threshold(relevance, name, chosen[j])
@@ -110,7 +118,60 @@ def measure_edits(
             scores |= {"threshold": level, "name_kind": any_name.kind(name)}
             _keep(lexicon, str(table["id"][j]), name, scores, author)
         rows.append(_row(str(table["id"][j]), name, scores, note))
+    if kin:
+        rows += _measured_families(lexicon, kin, any_name, source, seed, author)
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
+
+
+def _unscored(lexicon: Lexicon) -> str:
+    if lexicon.text is not None or lexicon.images is None:
+        return _UNSCORED
+    return f"{_UNSCORED}; others of images by 'semascope verify --scorers detection'"
+
+
+def _families(lexicon: Lexicon, asked: Sequence[str] | None) -> dict[str, str]:
+    """Return the families to measure, with their names."""
+    named = {
+        row["id"]: row["name"]
+        for row in lexicon.families.iter_rows(named=True)
+        if row["name"] is not None and (asked is not None or row["trust"] is None)
+    }
+    if asked is None:
+        renamed = lexicon.view.family_names
+        return {id: name for id, name in named.items() if renamed.get(id) == name}
+    kin = [id for id in dict.fromkeys(asked) if is_family(lexicon, id)]
+    for id in kin:
+        if id not in named:
+            raise InputError(f"family {id} has no name to measure; rename it first")
+    return {id: named[id] for id in kin}
+
+
+def _measured_families(
+    lexicon: Lexicon,
+    kin: dict[str, str],
+    any_name: AnyName,
+    source: VectorSource,
+    seed: int,
+    author: str | None,
+) -> list[dict[str, Any]]:
+    members = lexicon.families.filter(pl.col("id").is_in(list(kin)))["members"].explode()
+    latents = sorted({lexicon.row_of(id) for id in members})
+    drawn = lexicon_contrasts(lexicon, source, latents, "verify")
+    tested = [drawn.get(j, NOTHING) for j in range(len(lexicon.concepts))]
+    found = measure_families(
+        lexicon, list(kin), list(kin.values()), tested, any_name.relevance, seed=seed
+    )
+    rows = []
+    for (id, name), scores in zip(kin.items(), found, strict=True):
+        note = (
+            _unscored(lexicon)
+            if any_name.relevance(name) is None
+            else "too few verify rows on a side"
+        )
+        if scores:
+            _keep(lexicon, id, name, scores, author)
+        rows.append(_row(id, name, scores, "" if scores else note))
+    return rows
 
 
 def name_edits(

@@ -9,7 +9,7 @@ import polars as pl
 
 from semascope.core import Codes
 from semascope.discover import Dictionary
-from semascope.lexicon import FAMILIES, Contrast, Relevance
+from semascope.lexicon import FAMILIES, FAMILY_SCORES, Contrast, Relevance
 from semascope.measure import Verdict, decide, verify_names
 from semascope.name import (
     Difference,
@@ -109,11 +109,11 @@ def _table(
         apart = family.apart
         if apart is not None:
             rows = apart_from_families(i, families, tested)
-            apart = apart if _holds(apart, None, None, scorers, rows) else None
+            apart = apart if difference_holds(apart, None, None, scorers, rows) else None
         told = [
             {"concept": ids[d.member], "name": d.name}
             for d in family.differences
-            if _holds(
+            if difference_holds(
                 d,
                 names[d.member],
                 kinds[d.member],
@@ -129,36 +129,80 @@ def _table(
             "apart": None if apart is None else apart.name,
             "differences": told,
         }
-        found.append(row | _scores(verdict))
+        found.append(row | family_scores(verdict))
     table = decide(pl.DataFrame(found, schema=FAMILIES))
     # A family without a name that holds is known by its members, and by what others have not.
-    holds = pl.col("verdict").is_in(["trusted", "weak"]) & (pl.col("trust") >= _LEAST)
-    scores = [name for name in FAMILIES if name in _SCORES]
+    holds = name_holds()
     return table.with_columns(
-        pl.when(~holds.fill_null(False)).then(pl.col("apart")).alias("apart"),
-        *(pl.when(holds).then(pl.col(c)).alias(c) for c in ("name", *scores)),
+        pl.when(~holds).then(pl.col("apart")).alias("apart"),
+        *(pl.when(holds).then(pl.col(c)).alias(c) for c in ("name", *FAMILY_SCORES)),
     )
 
 
-_SCORES = ("trust", "trust_low", "trust_high", "trust_null", "p", "q", "verdict")
+def name_holds() -> pl.Expr:
+    """Tell of families whether their name did well enough on *verify* rows to be shown.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.pipeline.families import name_holds
+    >>> table = pl.DataFrame({"verdict": ["weak", "rejected", None], "trust": [0.8, 0.9, None]})
+    >>> table.select(name_holds())["verdict"].to_list()
+    [True, False, False]
+    """
+    well = pl.col("verdict").is_in(["trusted", "weak"]) & (pl.col("trust") >= _LEAST)
+    return well.fill_null(False)
 
 
-def _scores(verdict: Verdict | None) -> dict[str, float | str | None]:
+def family_scores(verdict: Verdict | None) -> dict[str, float | str | None]:
+    """Return the columns of a family's score; those of ``decide`` are still to be filled.
+
+    Examples
+    --------
+    >>> from semascope.pipeline.families import family_scores
+    >>> family_scores(None)["trust"] is None
+    True
+    """
     if verdict is None:
-        return dict.fromkeys(_SCORES)
+        return dict.fromkeys(FAMILY_SCORES)
     t = verdict.trust
-    values = (t.value, t.low, t.high, t.null, verdict.p, None, None)
-    return dict(zip(_SCORES, values, strict=True))
+    values = (t.value, t.low, t.high, t.null, verdict.p, None, None, t.n)
+    return dict(zip(FAMILY_SCORES, values, strict=True))
 
 
-def _holds(
+def difference_holds(
     difference: Difference,
     name: str | None,
     kind: str | None,
     scorers: dict[str, Relevance],
     rows: Contrast,
 ) -> bool:
-    """Tell whether a difference sets rows apart from those of siblings, as the name does not."""
+    """Tell whether a difference sets rows apart from those of siblings, as the name does not.
+
+    Parameters
+    ----------
+    difference : Difference
+        Of a concept, or of a family.
+    name, kind : str or None
+        What it is called by now.
+    scorers : dict of str to Relevance
+        By kind of name.
+    rows : Contrast
+        *Verify* rows of its own, and of its siblings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from semascope.lexicon import ByWords, Contrast
+    >>> from semascope.name import Difference
+    >>> from semascope.pipeline.families import difference_holds
+    >>> one, none = np.ones(9, dtype=np.float32), np.arange(0)
+    >>> rows = Contrast(np.arange(9), one, none, np.arange(9, 18))
+    >>> scorers = {"phrase": ByWords(pl.Series(["late train"] * 9 + ["train"] * 9))}
+    >>> difference_holds(Difference(0, "late"), "train", "phrase", scorers, rows)
+    True
+    """
     if min(len(rows.active), len(rows.inactive)) < _FEWEST:
         return False
     value = float(aurocs(scorers[difference.kind], [difference.name], rows)[0])

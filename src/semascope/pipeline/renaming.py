@@ -12,13 +12,39 @@ import polars as pl
 
 from semascope.core import InputError
 from semascope.lexicon import AnyName, ByEncoder, Contrast, Lexicon
-from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report, forecast
-from semascope.measure import decide, verify_names
-from semascope.name import Case, Proposal, ask_names, cases_of, naming_requests
+from semascope.llm import (
+    AnswerCache,
+    Budget,
+    ByDetection,
+    Endpoint,
+    Forecast,
+    Rehearsal,
+    Report,
+)
+from semascope.measure import Verdict, decide, verify_names
+from semascope.name import (
+    Case,
+    Pictures,
+    Proposal,
+    ask_names,
+    cases_of,
+    few,
+    picture_cases,
+    shared_rows,
+    with_images,
+)
 from semascope.name.cases import NOTHING
 from semascope.pipeline.assemble import with_names
+from semascope.pipeline.family_names import families_in, family_cases, renewed_families
 from semascope.pipeline.metrics import count_names
 from semascope.pipeline.naming import Material
+from semascope.pipeline.pictured import (
+    VERIFIED,
+    Asking,
+    check_pictures,
+    pictures_of,
+    verify_pictures,
+)
 from semascope.pipeline.reopened import reopen
 
 
@@ -37,6 +63,8 @@ class Renaming:
     material: Material
     drawn: list[Contrast]
     cases: list[Case]
+    pictures: Pictures | None = None
+    family_cases: list[Case] | None = None
 
     def forecast(
         self,
@@ -45,8 +73,15 @@ class Renaming:
         prompts: str | Path | None = None,
         cache: AnswerCache | str | Path | None = None,
     ) -> Forecast:
-        """Say what `run` would ask and cost."""
-        return forecast(naming_requests(self.cases, prompts=prompts)[0], endpoint, cache=cache)
+        """Say what `run` would ask and cost.
+
+        What is asked later depends on answers. Those that are kept are taken; for the others it is
+        presumed that the model gives as many names as it is asked for, that one holds up for each
+        concept and family, and that no two of them collide.
+        """
+        play = Rehearsal.of(endpoint)
+        self._gone_through(Asking(play, prompts, cache))
+        return play.forecast
 
     def run(
         self,
@@ -59,7 +94,8 @@ class Renaming:
     ) -> tuple[Lexicon, Report]:
         """Ask for names, choose them on held-in rows, and verify them on *verify* rows.
 
-        A concept keeps its name, and its scores, where no new one tells the held-in rows better.
+        A concept keeps its name, and its scores, where no new one tells the held-in rows better; so
+        does a family. Names of images are chosen and verified by detection, by the same model.
 
         Returns
         -------
@@ -67,33 +103,73 @@ class Renaming:
             A new lexicon in memory, and what was asked. ``info["language_model"]`` holds the
             model and the report.
         """
-        relevance, seed = self.material.relevance, self.material.seed
+        if budget is not None and (budget.money is not None or budget.tokens is not None):
+            budget.check(endpoint, self.forecast(endpoint, prompts=prompts, cache=cache))
+        asking = Asking(endpoint, prompts, cache, budget, show_progress)
+        table, families, changed, report = self._gone_through(asking)
+        record = endpoint.describe() | {"report": report.as_dict()}
+        if self.pictures is not None:
+            record |= {"trust": "detection by this model", "edge": self.pictures.edge}
+        return self._assembled(table, families, changed, record), report
+
+    def _gone_through(self, asking: Asking) -> tuple[pl.DataFrame, pl.DataFrame, set[int], Report]:
+        """Go through all stages; return concepts, families, which concepts changed, and counts."""
+        relevance, seed, base = self.material.relevance, self.material.seed, self.lexicon.base
+        # Of kinds other than phrases; those are scored by the encoder, by words, or by a judge.
+        any_name = AnyName.of(self.lexicon, relevance, self.material.rows["name"])
+        judge = None if self.pictures is None else asking.judge(self.pictures, seed)
+        phrases = relevance if judge is None else judge
         proposals, report = ask_names(
             self.cases,
-            endpoint,
-            relevance=relevance,
-            scorers=AnyName.of(self.lexicon, relevance, self.material.rows["name"]).by_kind,
-            prompts=prompts,
-            cache=cache,
-            budget=budget,
+            asking.endpoint,
+            relevance=phrases,
+            scorers=any_name.by_kind,
             seed=seed,
-            show_progress=show_progress,
+            **asking.options,
         )
         changed = self._changed(proposals)
-        names = [
-            proposals[j].name if j in changed else old
-            for j, old in enumerate(self.lexicon.base["name"])
-        ]
-        kinds = self.lexicon.base["name_kind"].to_list()
+        verdicts, more = self._verified(proposals, changed, judge, asking)
+        report += more
+        stopped = report.stopped or (judge is not None and judge.report.stopped)
+        if stopped:
+            # What was not verified any more is no name.
+            changed -= {j for j in changed if verdicts[j] is None}
+        table = base
+        if changed:
+            fresh = with_names(base, proposals, verdicts)
+            table = decide(_rows_from(base, fresh, changed))
+        families, last = renewed_families(
+            self.lexicon, table, self.material, self.drawn, any_name,
+            asking, cases=None if stopped else self.family_cases, relevance=phrases,
+            pictures=self.pictures,
+        )  # fmt: skip
+        report += last
+        return table, families, changed, report if judge is None else report + judge.report
+
+    def _verified(
+        self,
+        proposals: Sequence[Proposal],
+        changed: set[int],
+        judge: ByDetection | None,
+        asking: Asking,
+    ) -> tuple[list[Verdict | None], Report]:
+        relevance, seed, base = self.material.relevance, self.material.seed, self.lexicon.base
+        asks = judge is not None or not isinstance(asking.endpoint, Rehearsal)
+        if not changed or not asks:
+            return [None] * len(proposals), Report()
+        names = [proposals[j].name if j in changed else old for j, old in enumerate(base["name"])]
+        kinds = base["name_kind"].to_list()
         # Rules are no phrases: they are nobody's null here, and keep the scores that they have.
         pool = [n if j in changed or kinds[j] == "phrase" else None for j, n in enumerate(names)]
         thresholds = [p.threshold if j in changed else None for j, p in enumerate(proposals)]
         tested = self.material.contrasts(self.lexicon.dictionary, self.lexicon.base_codes, "verify")
-        verdicts = verify_names(pool, thresholds, tested, lambda j: relevance, seed=seed)  # type: ignore[arg-type, return-value]
-        fresh = with_names(self.lexicon.base, proposals, verdicts)
-        table = decide(_rows_from(self.lexicon.base, fresh, changed))
-        record = endpoint.describe() | {"report": report.as_dict()}
-        return self._assembled(table, changed, record), report
+        if judge is not None and self.pictures is not None:
+            return verify_pictures(
+                judge, pool, thresholds, tested, self.pictures, seed=seed,
+                show_progress=asking.show_progress,
+            )  # fmt: skip
+        found = verify_names(pool, thresholds, tested, lambda j: relevance, seed=seed)  # type: ignore[arg-type, return-value]
+        return found, Report()
 
     def _changed(self, proposals: Sequence[Proposal]) -> set[int]:
         before = self.lexicon.base["name"].to_list()
@@ -107,7 +183,9 @@ class Renaming:
             if p.name is not None and p.name != before[j] and p.name.lower() not in kept
         }
 
-    def _assembled(self, table: pl.DataFrame, changed: set[int], record: Any) -> Lexicon:
+    def _assembled(
+        self, table: pl.DataFrame, families: pl.DataFrame, changed: set[int], record: Any
+    ) -> Lexicon:
         vectors = np.array(self.lexicon.name_vectors)
         relevance = self.material.relevance
         rows = sorted(changed)
@@ -116,7 +194,14 @@ class Renaming:
         counted = count_names(table, self.material.seed)
         metrics = self.lexicon.info["metrics"] | {key: asdict(s) for key, s in counted.items()}
         info = self.lexicon.info | {"metrics": metrics, "language_model": record}
-        return replace(self.lexicon, base=table, name_vectors=vectors, info=info, path=None)
+        return replace(
+            self.lexicon,
+            base=table,
+            base_families=families,
+            name_vectors=vectors,
+            info=info,
+            path=None,
+        )
 
 
 def prepare_renaming(
@@ -124,6 +209,8 @@ def prepare_renaming(
     *,
     vectors: Any = None,
     concepts: Sequence[str] | None = None,
+    images: str | Path | None = None,
+    families: bool | None = None,
     show_progress: bool = False,
 ) -> Renaming:
     """Draw the rows that a language model is shown, and those that its names are chosen on.
@@ -131,13 +218,22 @@ def prepare_renaming(
     Parameters
     ----------
     lexicon : Lexicon
-        With a column of texts.
+        With a column of texts, or learned with ``images=``.
     vectors : anything that holds a matrix, optional
         The vectors that it was learned from; needed if it has no encoder.
     concepts : sequence of str, optional
         Ids or names of the concepts to name; by default all.
+    images : path, optional
+        What relative paths of images start from, if the images were moved since.
+    families : bool, optional
+        Name families as well; by default if all concepts are named.
     show_progress : bool
-        Show a bar while texts are embedded.
+        Show a bar while texts are embedded, or images looked at.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to show, or an image that would be shown is not there or cannot be read.
 
     Examples
     --------
@@ -148,28 +244,41 @@ def prepare_renaming(
     >>> len(prepare_renaming(lexicon, concepts=["c0"]).cases)
     8
     """
-    if lexicon.text is None:
-        raise InputError(
-            "this lexicon has no texts to show to a language model; learn it with --text, or name "
-            "its concepts without one"
-        )
+    pictures = pictures_of(lexicon, images)
     wanted = None if concepts is None else {_own(lexicon, concept) for concept in concepts}
-    texts = lexicon.items[lexicon.text]
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")
     base = lexicon.base
-    asked = range(len(drawn)) if wanted is None else wanted
-    cases = cases_of(
-        [c if j in asked else NOTHING for j, c in enumerate(drawn)],
-        texts,
-        values=base["evidence"].to_list(),
-        current=base["name"].to_list(),
+    asked = range(len(drawn)) if wanted is None else sorted(wanted)
+    shown = [c if j in asked else NOTHING for j, c in enumerate(drawn)]
+    known: dict[str, Any] = {
+        "values": base["evidence"].to_list(),
+        "current": base["name"].to_list(),
         # The bank that scored terms is not kept; their words are.
-        kinds=["phrase" if kind == "term" else kind for kind in base["name_kind"]],
-        parts=material.part_finder(lexicon.dictionary, len(asked)),
-    )
+        "kinds": ["phrase" if kind == "term" else kind for kind in base["name_kind"]],
+    }
+    families = wanted is None if families is None else families
+    tested: list[Contrast] = []
+    if pictures is not None:
+        tested = material.contrasts(lexicon.dictionary, lexicon.base_codes, "verify")
+        check_pictures(pictures, [*(drawn if families else shown), *tested], read=False)
+        cases = picture_cases(shown, pictures, **known)
+    else:
+        parts = material.part_finder(lexicon.dictionary, len(asked))
+        cases = cases_of(shown, lexicon.items[str(lexicon.text)], parts=parts, **known)
     cases = [c if j in asked else Case(status="left") for j, c in enumerate(cases)]
-    return Renaming(lexicon, material, drawn, cases)
+    kin: list[Case] | None = None
+    if families:
+        groups = families_in(lexicon.base_families, base["id"].to_list())
+        any_name = AnyName.of(lexicon, material.relevance, material.rows["name"])
+        items = lexicon.items[str(lexicon.text)] if pictures is None else pictures
+        kin = family_cases(groups, drawn, any_name, items, seed=material.seed)
+        tested = [*tested, *(shared_rows(f, tested, seed=material.seed) for f in groups if tested)]
+    if pictures is not None:
+        seen = [few(with_images(c, pictures.there), VERIFIED) for c in tested]
+        held = [case.held or NOTHING for case in (*cases, *(kin or ()))]
+        check_pictures(pictures, [*held, *seen], show_progress=show_progress)
+    return Renaming(lexicon, material, drawn, cases, pictures, kin)
 
 
 def _own(lexicon: Lexicon, concept: str) -> int:

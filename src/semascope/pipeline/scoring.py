@@ -157,8 +157,8 @@ def as_table(tested: TestedNames, found: Sequence[Found]) -> pl.DataFrame:
     """
     rows = [
         (
-            tested.id(j), str(tested.names[j]), scorer, s.metric, s.value, s.low, s.high, s.null,
-            s.n, s.failures, list(s.by_band), s.note,
+            tested.id(j), str(tested.names[j] or tested.shown[j]), scorer, s.metric, s.value,
+            s.low, s.high, s.null, s.n, s.failures, list(s.by_band), s.note,
         )
         for j, scorer, s in sorted(found, key=lambda one: one[0])
     ]  # fmt: skip

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from semascope.core import InputError
 from semascope.lexicon import AnyName, Contrast, Lexicon, Relevance
+from semascope.name import STATED
 from semascope.pipeline.drawn import lexicon_contrasts
 from semascope.pipeline.naming import Material
 from semascope.pipeline.reopened import reopen
 
 _SOURCELESS = "nothing can score this name: the lexicon has no texts"
+_SEEN = "only a language model that sees can score this name: --scorers detection"
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 NOTHING = Contrast(_NO_ROWS, np.zeros(0, dtype=np.float32), _NO_ROWS, _NO_ROWS)
 
@@ -41,6 +43,10 @@ class TestedNames:
         What scores rows by a name.
     left_out : dict of str to str
         Concepts that were asked for and cannot be scored, and why.
+    shown : list of str or None
+        Names that a language model can judge by the items: those that texts or images can show.
+    wanted : list of int
+        Concepts that were asked for.
 
     Examples
     --------
@@ -60,6 +66,8 @@ class TestedNames:
     picked: list[int]
     any_name: AnyName
     left_out: dict[str, str]
+    shown: list[str | None] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
 
     def relevance(self, j: int) -> Relevance:
         """Return what scores rows by the name of a concept."""
@@ -126,12 +134,15 @@ def open_names(
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     any_name = AnyName.of(lexicon, material.relevance, material.rows["name"])
     kinds = [None if name is None else any_name.kind(name) for name in names]
+    seen = lexicon.text is None and lexicon.images is not None
+    shown = [None if k in STATED else name for name, k in zip(names, kinds, strict=True)]
     left_out = {}
     for j, kind in enumerate(kinds):
         if kind is not None and any_name.by_kind.get(kind) is None:
             names[j] = kinds[j] = None
             if j in picked:
-                left_out[str(table["id"][j])] = _SOURCELESS
+                left_out[str(table["id"][j])] = _SEEN if seen and shown[j] else _SOURCELESS
+            shown[j] = shown[j] if seen else None
     here = np.flatnonzero(alive).tolist()
     drawn = lexicon_contrasts(lexicon, material.source, here, "verify", most=most)
     return TestedNames(
@@ -143,6 +154,8 @@ def open_names(
         [j for j in picked if names[j] is not None],
         any_name,
         left_out,
+        shown,
+        picked,
     )
 
 

@@ -13,7 +13,7 @@ from semascope.core import InputError, Score
 from semascope.lexicon import Lexicon
 from semascope.llm import AnswerCache, Budget, Endpoint, Forecast, Report
 from semascope.measure import agreement, rank_correlations
-from semascope.pipeline.asked_scores import ASKED, AskedScores, prepare_asked
+from semascope.pipeline.asked_scores import ASKED, SEEING, AskedScores, check_asked, prepare_asked
 from semascope.pipeline.scoring import FREE, Found, as_table, check_scorers, free_scores
 from semascope.pipeline.tested import TestedNames, open_names
 
@@ -116,6 +116,7 @@ def prepare_verifying(
     *,
     concepts: Sequence[str] | None = None,
     vectors: Any = None,
+    images: str | Path | None = None,
     show_progress: bool = False,
 ) -> Verifying:
     """Draw the *verify* rows on which names are scored, and the items a language model is shown.
@@ -128,11 +129,14 @@ def prepare_verifying(
         ``ranking`` (AUROC), ``rule`` (precision, recall and F1), ``intruder``, ``strength``
         (correlation with the activation), ``coherence`` (of the items, without the name),
         ``steering``, ``judge`` (taught by other concepts); with a language model ``detection``,
-        ``fuzzing``, ``simulation`` and ``intervention``. By default those that need none.
+        ``fuzzing``, ``simulation`` and ``intervention``; of images only ``detection``. By default
+        those that need none.
     concepts : sequence of str, optional
         Ids or names; by default all that have a name.
     vectors : anything that holds a matrix, optional
         The vectors that it was learned from; needed if it has no encoder.
+    images : path, optional
+        What relative paths of images start from, if the images were moved since.
     show_progress : bool
         Show bars.
 
@@ -146,10 +150,35 @@ def prepare_verifying(
     ['ranking']
     """
     check_scorers(scorers, SCORERS)
+    ask, free = [s for s in ASKED if s in scorers], [s for s in FREE if s in scorers]
+    if ask:
+        check_asked(lexicon, ask, images=images)
     tested = open_names(lexicon, concepts, vectors=vectors, show_progress=show_progress)
-    ask = [scorer for scorer in ASKED if scorer in scorers]
-    asked = prepare_asked(tested, ask, show_progress=show_progress) if ask else None
-    return Verifying(tested, [s for s in FREE if s in scorers], asked)
+    if not ask:
+        return Verifying(tested, free, None)
+    asked = prepare_asked(tested, ask, images=images, show_progress=show_progress)
+    if not free:
+        for j in tested.wanted:
+            if tested.shown[j] is not None:
+                tested.left_out.pop(tested.id(j), None)
+    return Verifying(tested, free, asked)
+
+
+def all_scorers(lexicon: Lexicon) -> list[str]:
+    """Return all scorers that fit the items of a lexicon.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.pipeline.verifying import all_scorers
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> "detection" in all_scorers(sc.learn(vectors=x, components=12, active=2, progress=False))
+    False
+    """
+    if lexicon.text is not None:
+        return list(SCORERS)
+    return [*FREE, *(SEEING if lexicon.images is not None else ())]
 
 
 def verify(
@@ -158,6 +187,7 @@ def verify(
     *,
     concepts: Sequence[str] | None = None,
     vectors: Any = None,
+    images: str | Path | None = None,
     endpoint: Endpoint | None = None,
     prompts: str | Path | None = None,
     cache: AnswerCache | str | Path | None = None,
@@ -168,7 +198,7 @@ def verify(
 
     Parameters
     ----------
-    lexicon, scorers, concepts, vectors, show_progress
+    lexicon, scorers, concepts, vectors, images, show_progress
         As in `prepare_verifying`.
     endpoint : Endpoint, optional
         The language model of ``detection``, ``fuzzing``, ``simulation`` and ``intervention``;
@@ -196,7 +226,12 @@ def verify(
     ['AUROC', 'intruder found']
     """
     ready = prepare_verifying(
-        lexicon, scorers, concepts=concepts, vectors=vectors, show_progress=show_progress
+        lexicon,
+        scorers,
+        concepts=concepts,
+        vectors=vectors,
+        images=images,
+        show_progress=show_progress,
     )
     return ready.run(
         endpoint, prompts=prompts, cache=cache, budget=budget, show_progress=show_progress

@@ -102,14 +102,16 @@ def test_a_model_that_only_refuses_changes_nothing(name, server, made, tmp_path)
     assert sc.load(tmp_path / "b.lexicon").base.equals(sc.load(made / "a.lexicon").base)
 
 
-def test_a_lexicon_without_texts_is_refused(name, made, server, tmp_path, monkeypatch, capsys):
+def test_a_lexicon_without_texts_and_images_is_refused(
+    name, made, server, tmp_path, monkeypatch, capsys
+):
     sc.learn(vectors=made / "x.npy", components=6, active=1, progress=False,
              out=tmp_path / "v.lexicon")  # fmt: skip
     argv = ["semascope", "name", str(tmp_path / "v.lexicon"), *name.at]
     monkeypatch.setattr(sys, "argv", argv)
     with pytest.raises(SystemExit):
         main()
-    assert "has no texts to show" in capsys.readouterr().err
+    assert "has no texts and no images to show" in capsys.readouterr().err
     assert server.seen == []
 
 

@@ -135,6 +135,50 @@ def test_no_two_concepts_share_a_name(server):
     assert [p.name for p in proposals].count("train") == 1
 
 
+def drinks() -> tuple[pl.Series, list[Contrast]]:
+    """Two topics that say the same word, and one of their own; two others; rows of all four."""
+    texts, topic = corpus()
+    said = {0: "drink coffee", 1: "drink tea", 2: "dog", 3: "invoice"}
+    words = [t.replace(TOPICS[k], said[k]) for t, k in zip(texts, topic.tolist(), strict=True)]
+    rows, drawn = np.arange(len(topic)), []
+    for t in range(4):
+        own, rest = rows[topic == t], rows[topic != t]
+        strengths = np.linspace(3, 1, len(own), dtype=np.float32)
+        drawn.append(Contrast(own, strengths, rest[::9], rest[1::3]))
+    return pl.Series(words), drawn
+
+
+def test_names_that_collide_are_resolved_in_a_second_pass(server):
+    texts, drawn = drinks()
+
+    def model(messages):
+        code, items = fenced(messages[-1]["content"])
+        first = not any("(taken)" in head for head, _ in items)
+        if first and any("drink" in text for _, text in items[:3]):
+            return json.dumps({"code": code, "names": ["drink"]})
+        return naive(messages)
+
+    server.model = model
+    proposals, report = ask_names(cases_of(drawn, texts), at(server), relevance=ByWords(texts))
+    assert [p.name for p in proposals] == ["drink", "tea", "dog", "invoice"]
+    assert proposals[1].description == "Texts that say tea."
+    second = fenced(server.seen[-1].body["messages"][-1]["content"])[1]
+    assert [text for head, text in second if "(taken)" in head] == ["drink"]
+    near = [text for head, text in second if "near-miss" in head]
+    assert near
+    assert all("coffee" in text for text in near)
+    assert (report.asked, report.parsed) == (5, 5)
+
+
+def test_a_second_name_that_does_not_tell_the_two_apart_is_none(server):
+    texts, drawn = drinks()
+    server.model = naming(["drink"])
+    cases = cases_of(drawn, texts)[:2]
+    proposals, report = ask_names(cases, at(server), relevance=ByWords(texts))
+    assert [p.name for p in proposals] == ["drink", None]
+    assert report.asked == 3
+
+
 def test_a_current_name_has_to_be_beaten(server):
     texts, topic = corpus()
     drawn = split(topic)[0]
