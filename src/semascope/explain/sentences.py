@@ -7,7 +7,6 @@ from typing import Any
 
 from semascope.explain.kinds import Outcome
 
-
 _BEFORE = "$€£¥"
 
 
