@@ -29,6 +29,7 @@ bench: $(VENV)/ready
 	$(BIN)/python benchmarks/convergence.py
 	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/scorers.py
+	$(BIN)/python benchmarks/predictions.py
 	$(BIN)/python benchmarks/quality.py --sizes 512x8 1024x16 --budget 1000000
 
 sanitize:

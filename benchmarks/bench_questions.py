@@ -10,7 +10,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,6 @@ class Asked:
     hit: str
     called: str
     vectors: npt.NDArray[np.float32] | None = None
-    leave_out: tuple[str, ...] = ()
 
 
 def _some(table: pl.DataFrame, limit: int) -> pl.DataFrame:
@@ -123,4 +122,4 @@ def lexicon_of(name: str, limit: int) -> tuple[sc.Lexicon, Asked, npt.NDArray[np
     kept = lexicon.items.select("key").join(
         asked.items, on="key", how="left", maintain_order="left"
     )
-    return lexicon, Asked(kept, *(getattr(asked, f) for f in ("y", "hit", "called"))), x
+    return lexicon, replace(asked, items=kept), x

@@ -150,6 +150,7 @@ def test_an_item_is_told_and_bet_on(found: Prediction) -> None:
     said = found.item_sentences(lacks)
     assert said[0].startswith("P(late) is ")
     assert "“name 2”" in said[-1]
+    assert "more are among the most important" in said[-1]
     assert "this item does not show them: no part in this prediction" in said[-1]
     bets = found.bet(shows[0], pairs=150, level=0.05)
     own = set(found.attributions.filter(pl.col("item") == shows[0])["concept"])

@@ -146,12 +146,14 @@ def _gains(scored: Sequence[Scored], method: str) -> dict[str, Floats]:
 def _greater(gain: Floats) -> float | None:
     from scipy.stats import wilcoxon
 
-    gain = gain[~np.isnan(gain)]
     # Differences that come from rounding are none.
-    gain = np.where(np.abs(gain) > 1e-9, gain, 0)
-    if np.count_nonzero(gain) < 5:
+    gain = gain[np.abs(np.nan_to_num(gain)) > 1e-9]
+    if len(gain) < 5:
         return None
-    return float(wilcoxon(gain, alternative="greater").pvalue)
+    # With ties scipy would go through all signs of few items, which takes seconds.
+    tied = len(np.unique(np.abs(gain))) < len(gain)
+    method = "asymptotic" if tied else "auto"
+    return float(wilcoxon(gain, alternative="greater", method=method).pvalue)
 
 
 def _mean(values: Floats, name: str) -> dict[str, float | None]:

@@ -87,7 +87,8 @@ def intervals(labels: list[str], rows: pl.DataFrame, *, level: float, origin: fl
         from matplotlib.figure import Figure
     except ImportError as err:
         raise MissingExtraError.of("matplotlib", "plots", "a forest plot") from err
-    figure = Figure(figsize=(8, 1.2 + 0.32 * max(1, len(rows))), layout="constrained")
+    lines = sum(0.32 + 0.16 * label.count("\n") for label in labels)
+    figure = Figure(figsize=(8, 1.2 + max(0.32, lines)), layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(len(rows))
     effect, low, high = (rows[c].to_numpy() for c in ("effect", "low", "high"))

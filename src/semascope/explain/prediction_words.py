@@ -23,6 +23,9 @@ _SHARES = {
     "remainder": "what no concept explains",
 }
 
+# Important concepts that an item lacks and that are named in its sentences.
+_LACKING = 3
+
 
 def concept_sentence(row: dict[str, Any], items: str, called: str, level: float) -> str:
     """Say what one concept does to predictions, and which tests found it.
@@ -181,11 +184,12 @@ def item_sentences(
             out.append(f"{_named(row)} {way} it by {size}")
     lacking = [_named(row) for row in item.filter(~pl.col("present")).iter_rows(named=True)]
     if lacking:
-        one = len(lacking) == 1
+        some = ", ".join(lacking[:_LACKING])
+        some += f" and {len(lacking) - _LACKING} more" if len(lacking) > _LACKING else ""
+        is_, it = ("is", "it") if len(lacking) == 1 else ("are", "them")
         out.append(
-            f"careful: {', '.join(lacking)} {'is' if one else 'are'} among the most important "
-            f"concepts elsewhere, but this item does not show {'it' if one else 'them'}: no part "
-            "in this prediction"
+            f"careful: {some} {is_} among the most important concepts elsewhere, but this item "
+            f"does not show {it}: no part in this prediction"
         )
     return out
 

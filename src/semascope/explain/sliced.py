@@ -103,18 +103,15 @@ class Slices:
         rows = self.table.filter(pl.col("effect").is_not_null()).head(most)
         rows = rows.sort("effect", maintain_order=True)
         labels = [
-            f"{textwrap.shorten(row['slice'], 64, placeholder='…')}  ·  {row['n']:,}"
+            textwrap.fill(f"{row['slice']}  ·  {row['n']:,}", 56)
             for row in rows.iter_rows(named=True)
         ]
         # Slices in which the model is better are no findings.
         worse = pl.when(pl.col("effect") > 0).then(pl.col("q"))
         figure = intervals(labels, rows.with_columns(q=worse), level=self.level)
         (axes,) = figure.axes
-        unit = ", in percentage points," if self.losses.kind == "error" else ""
-        axes.set_xlabel(
-            f"{self.losses.called}{unit} above that of all other {self.items} (95 % interval)",
-            parse_math=False,
-        )
+        unit = ", points" if self.losses.kind == "error" else ""
+        axes.set_xlabel(f"{self.losses.called} above the rest{unit} (95 %)", parse_math=False)
         axes.set_title(f"Slices  ·  tested {self.items}", loc="left", fontsize=11, parse_math=False)
         return figure
 
