@@ -21,10 +21,18 @@ from semascope.lexicon import load
 _SHORT = {
     "random atoms": "random",
     "PCA": "PCA",
-    "PCA, as many axes as active": "PCA, L0 axes",
+    "PCA, as many axes as active": "PCA",
     "raw embedding": "raw",
-    "difference of means": "mean diff.",
+    "difference of means": "means",
 }
+_ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+_NAME = 19
+_LEGEND = (
+    "↑ higher is better, ↓ lower; random: atoms at random; PCA of vectors, with as many axes as "
+    "are active where vectors are rebuilt; raw: the embedding; means: difference of means of each "
+    "label"
+)
+_INPUTS = "inputs: --labels (labels, factors, outcome), --groups, --vectors, --other (runs, others)"
 _CODES = (".npy", ".npz", ".safetensors", ".codes")
 
 
@@ -151,30 +159,41 @@ def _print_shares(shares: pl.DataFrame, format: Format, out: Path | None) -> Non
 
 
 def _table(records: pl.DataFrame) -> Table:
-    beside = [name for name in _SHORT if name in set(records["of"])]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
-    for title in ("value  [95 %]", "chance", *(_SHORT[name] for name in beside), "n"):
+    """Fits into 80 columns, which is what there is where nobody sits before a screen."""
+    beside = list(dict.fromkeys(_SHORT[n] for n in _SHORT if n in set(records["of"])))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("metric", min_width=_NAME)
+    table.add_column("", no_wrap=True, style="dim")
+    for title in ("value  [95 %]", "chance", *beside, "n"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("better", style="dim")
-    values = {(r["metric"], r["of"]): r["value"] for r in records.iter_rows(named=True)}
+    values = {
+        (r["metric"], _SHORT.get(r["of"])): r["value"]
+        for r in records.drop_nulls("value").iter_rows(named=True)
+    }
     for row in records.filter(of="codes").drop_nulls("value").iter_rows(named=True):
-        interval = "" if row["low"] is None else f"  [{_short(row['low'])}, {_short(row['high'])}]"
+        low, high = row["low"], row["high"]
+        interval = "" if low is None else f" [{_short(low)}, {_short(high)}]"
         table.add_row(
             row["metric"],
+            _ARROWS[row["better"]],
             f"{_short(row['value'])}{interval}",
             _short(row["null"]),
             *(_short(values.get((row["metric"], name))) for name in beside),
             f"{row['n']:,}",
-            "" if row["better"] == "neither" else row["better"],
         )
     return table
 
 
 def _short(value: float | None) -> str:
+    """Three digits that tell, in five places."""
     if value is None:
         return "–"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    shown = f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    return shown.replace("0.", ".", 1) if abs(float(shown)) < 1 else shown
 
 
 def _notes(records: pl.DataFrame, notes: list[str]) -> list[str]:
@@ -183,7 +202,11 @@ def _notes(records: pl.DataFrame, notes: list[str]) -> list[str]:
     rare = max(records["failures"].to_list(), default=0)
     if rare:
         notes = [*notes, f"{rare} labels are on one side of the rows only and were left out"]
-    return ["", *said, *notes, "how each is defined, and its limits: semascope measure --list"]
+    if any(note.startswith("not measured without") for note in notes):
+        notes = [*notes, _INPUTS]
+    legend = [_LEGEND] if set(records["of"]) - {"codes"} else [_LEGEND.partition(";")[0]]
+    more = "how each is defined, and its limits: semascope measure --list"
+    return ["", *legend, *said, *notes, more]
 
 
 def _plain(table: pl.DataFrame, format: Format) -> None:
@@ -208,7 +231,7 @@ def _cell(cell: Any) -> str:
     if cell is None:
         return ""
     if isinstance(cell, float):
-        return _short(cell)
+        return f"{cell:.4g}"
     return ", ".join(cell) if isinstance(cell, list) else str(cell)
 
 

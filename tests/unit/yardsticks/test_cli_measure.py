@@ -52,14 +52,17 @@ def test_measure_prints_values_chance_and_baselines(cli: Cli, learned: Path) -> 
         "--metrics", "best concept f1", "--metrics", "core",
     )  # fmt: skip
     header = printed.splitlines()[0]
-    for word in ("metric", "value", "chance", "random", "PCA", "raw", "mean diff."):
+    for word in ("metric", "value", "chance", "random", "PCA", "raw", "means"):
         assert word in header
     assert "fvu" in printed
     assert "best concept f1" in printed
     row = next(line for line in printed.splitlines() if line.startswith("best concept f1"))
-    value, _, _, chance, random = (
-        float(v.strip("[],")) for v in row.removeprefix("best concept f1").split()[:5]
-    )
+    arrow, *numbers = row.removeprefix("best concept f1").split()
+    assert arrow == "↑"
+    value, _, _, chance, random = (float(v.strip("[],")) for v in numbers[:5])
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    for metric in ("fvu", "use entropy"):
+        assert any(line.startswith(metric) for line in printed.splitlines())
     assert value > 0.8 > chance
     assert value >= random
 

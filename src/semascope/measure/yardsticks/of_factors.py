@@ -32,7 +32,13 @@ from semascope.measure.yardsticks.information import (
 from semascope.measure.yardsticks.inputs import Factors, Floats, Ints
 from semascope.measure.yardsticks.metric import Metric, Reading
 from semascope.measure.yardsticks.purity import niches, oracle_impurity, stand_ins
-from semascope.measure.yardsticks.several import moments, total_correlation, udr
+from semascope.measure.yardsticks.several import (
+    moments,
+    ranked,
+    total_correlation,
+    udr,
+    udr_of_ranks,
+)
 from semascope.measure.yardsticks.subject import Subject
 
 _ALL = ("random atoms", "PCA", "raw embedding", "difference of means")
@@ -180,11 +186,11 @@ def _niche(subject: Subject) -> Reading:
 
 def _runs(subject: Subject) -> Reading:
     runs, rows = subject.given("runs"), subject.test
-    codings = [coding[rows] for coding in (subject.codes, *runs)]
+    ranks = ranked([coding[rows] for coding in (subject.codes, *runs)])
     return Reading(
-        lambda places: float(udr([coding[places] for coding in codings])[0]),
+        lambda places: float(udr_of_ranks([table[places] for table in ranks])[0]),
         len(rows),
-        f"{len(codings)} runs",
+        f"{len(ranks)} runs",
     )
 
 

@@ -146,22 +146,48 @@ def udr(codings: Sequence[Any]) -> Floats:
     >>> bool(udr([z, -3 * z[:, ::-1]]).min() > 0.8)
     True
     """
+    return udr_of_ranks(ranked(codings))
+
+
+def ranked(codings: Sequence[Any]) -> list[Floats]:
+    """Return the ranks of each code of several codings of the same rows.
+
+    Examples
+    --------
+    >>> from semascope.measure.yardsticks.several import ranked
+    >>> ranked([[[5], [7]], [[0], [0]]])[1].tolist()
+    [[1.5], [1.5]]
+    """
     from scipy.stats import rankdata
 
     if len(codings) < 2:
         raise InputError("agreement between runs needs two codings or more")
-    ranked: list[Floats] = []
+    found: list[Floats] = []
     for coding in codings:
-        ranks = rankdata(dense_codes(coding), axis=0)
-        if ranked and len(ranks) != len(ranked[0]):
-            raise InputError(f"codings have {len(ranked[0])} and {len(ranks)} rows")
-        ranks -= ranks.mean(axis=0)
-        length = np.linalg.norm(ranks, axis=0)
-        ranked.append(ranks[:, length > _ALIVE] / length[length > _ALIVE])
-    pairs = np.full((len(ranked), len(ranked)), np.nan)
-    for a, b in combinations(range(len(ranked)), 2):
-        agreement = np.abs(ranked[a].T @ ranked[b])
-        pairs[a, b] = pairs[b, a] = _pair_score(agreement)
+        found.append(rankdata(dense_codes(coding), axis=0))
+        if len(found[-1]) != len(found[0]):
+            raise InputError(f"codings have {len(found[0])} and {len(found[-1])} rows")
+    return found
+
+
+def udr_of_ranks(ranks: Sequence[Floats]) -> Floats:
+    """Return `udr` from ranks; those of some rows may be ranks among all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.measure.yardsticks.several import udr_of_ranks
+    >>> udr_of_ranks([np.eye(4)[:, :1], np.eye(4)[:, :1]])
+    array([1., 1.])
+    """
+    units: list[Floats] = []
+    for table in ranks:
+        centred = table - table.mean(axis=0)
+        length = np.linalg.norm(centred, axis=0)
+        units.append(centred[:, length > _ALIVE] / length[length > _ALIVE])
+    pairs = np.full((len(units), len(units)), np.nan)
+    for a, b in combinations(range(len(units)), 2):
+        pairs[a, b] = pairs[b, a] = _pair_score(np.abs(units[a].T @ units[b]))
     return np.asarray(np.nanmedian(pairs, axis=1))
 
 
