@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format setup bench sanitize clean
+.PHONY: demo test check format setup bench sanitize neon clean
 
 demo: $(VENV)/ready
 	$(BIN)/semascope demo
@@ -35,10 +35,13 @@ bench: $(VENV)/ready
 sanitize:
 	PYTHON=$(PYTHON) tests/sanitize.sh
 
+neon:
+	PYTHON=$(PYTHON) tests/neon.sh
+
 $(VENV)/ready: pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/semascope/kernels/core/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .sanitize demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .sanitize .neon demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -46,14 +46,14 @@ def main() -> None:
         cells = [shares(d.encode(held, refine=how), d) for d in (blind, knowing)]
         print(f"| {how} | {' | '.join(cells)} | {1e6 * seconds / BATCH:.1f} |")
     zeros, rows = torch.zeros(m), torch.from_numpy(held)
-    for rounds in (1, 2, 4, 8, 16, 32):
+    for rounds, swaps in ((1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (32, 0), (2, 4), (4, 4)):
         cells = []
         for d in (blind, knowing):
             atoms = LinearEncoder(torch.from_numpy(np.array(d.atoms)), zeros)
             bias = torch.from_numpy(np.array(d.bias))
 
-            def run(atoms=atoms, bias=bias, rounds=rounds):
-                return pursue(atoms, bias, rows, k, rounds)
+            def run(atoms=atoms, bias=bias, rounds=rounds, swaps=swaps):
+                return pursue(atoms, bias, rows, k, rounds, swaps)
 
             dense = torch.zeros(BATCH, m).scatter_(
                 1, run().latents.reshape(-1, k), run().values.reshape(-1, k)
@@ -61,6 +61,7 @@ def main() -> None:
             cells.append(shares(dense.numpy(), d))
             seconds = best(run, repeats=2)
         label = f"pursuit, {rounds} round{'' if rounds == 1 else 's'}"
+        label += f" and {swaps} swaps" if swaps else ""
         print(f"| {label} | {' | '.join(cells)} | {1e6 * seconds / BATCH:.1f} |")
 
 

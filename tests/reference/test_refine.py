@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from semascope.core import InputError
 from semascope.discover import BatchTopKSAE, Dictionary, TopKSAE
-from semascope.kernels import LinearEncoder, SparseRows, pursue, refit
+from semascope.kernels import LinearEncoder, SparseRows, decode, pursue, refit
 
 few = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -131,6 +131,48 @@ def planted(n: int) -> tuple[Floats, Floats]:
     for row in z:
         row[random.choice(60, 4, replace=False)] = random.uniform(0.5, 1.5, 4)
     return (z @ atoms).astype(np.float32), atoms.astype(np.float32)
+
+
+def plain_swaps(atoms: Floats, y: Floats, k: int, swaps: int) -> float:
+    """The error of one round and some swaps, atom by atom."""
+    wide, y = atoms.astype(float), y.astype(float)
+
+    def fitted(used: list[int]) -> tuple[Floats, Floats]:
+        z = nnls(wide[used].T, y)[0]
+        return z, y - wide[used].T @ z
+
+    def nearest(left: Floats, used: list[int], count: int) -> list[int]:
+        scores = wide @ left
+        scores[used] = -np.inf
+        return [int(j) for j in np.argsort(-scores)[:count] if scores[j] > 0]
+
+    used = nearest(y, [], k)
+    z, left = fitted(used)
+    for swap in range(swaps):
+        take = max(1, k >> (swap + 2))
+        kept = [used[i] for i in np.argsort(z)[take - (k - len(used)) :]]
+        trial = kept + nearest(fitted(kept)[1], kept, take)
+        new, rest = fitted(trial)
+        if rest @ rest < left @ left:
+            used, z, left = trial, new, rest
+    return float(np.linalg.norm(left))
+
+
+def test_swaps_are_those_of_plain_ones_and_never_worse() -> None:
+    x, atoms = planted(100)
+    x += 0.1 * np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
+    linear, zeros = LinearEncoder(torch.from_numpy(atoms), torch.zeros(60)), torch.zeros(24)
+    before = np.full(100, np.inf)
+    for swaps in (0, 1, 3):
+        codes = pursue(linear, zeros, torch.from_numpy(x), 8, 1, swaps)
+        assert (torch.diff(codes.latents.reshape(-1, 8), dim=1) > 0).all()
+        left = x - decode(codes, torch.from_numpy(atoms)).numpy()
+        errors = np.linalg.norm(left, axis=1)
+        wanted = [plain_swaps(atoms, y, 8, swaps) for y in x]
+        # Where two atoms are equally near or weak, each way may take another one.
+        assert (np.abs(errors - wanted) < 1e-2).mean() > 0.96
+        assert (errors <= before + 1e-3).all()
+        before = errors
 
 
 def test_each_refinement_reconstructs_better() -> None:

@@ -120,7 +120,7 @@ class Layout:
         k = min(d.n_active or 0, d.n_components)
         if refine == "pursuit":
             plain, offset = self._plain, self._decoder[1]
-            return lambda part: pursue(plain, offset, part, k, default_rounds(k))
+            return lambda part: pursue(plain, offset, part, k, *default_rounds(k))
         encoder = self._encoder
         threshold = None if d.threshold is None else self._tensor(d.threshold).clamp(min=0)
 

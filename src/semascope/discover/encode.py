@@ -143,7 +143,7 @@ def encode_rows(
     >>> encode_rows(dictionary, Path("a.codes"), VectorRows(as_source(np.ones((3, 2))))).nnz
     3
     """
-    from semascope.kernels import native
+    from semascope.kernels import default_rounds, native
 
     n, size = len(rows), whole("shard_rows", shard_rows)
     how = check_refine(refine or dictionary.refine, ragged=dictionary.n_active is None)
@@ -154,6 +154,7 @@ def encode_rows(
         "refine": how,
         "search": "exact" if index is None else "clustered",
         "kernels": native.chosen(),
+        **({"pursuit": list(default_rounds(dictionary.n_active or 1))} if how == "pursuit" else {}),
         "shard_rows": size,
         **({} if device == "cpu" else {"device": device}),
         **(made_from or {}),

@@ -78,7 +78,7 @@ def fvu(recipe: Recipe, weights: dict[str, Tensor], x: Tensor) -> float:
     )
     for part in torch.split(x, recipe.batch_size):
         codes = (
-            pursue(encoder, bias, part, k, default_rounds(k))
+            pursue(encoder, bias, part, k, *default_rounds(k))
             if pursued
             else select(recipe, encoder, part)
         )

@@ -15,16 +15,16 @@ _SWEEPS = 50
 _TOLERANCE = 1e-4
 
 
-def default_rounds(k: int) -> int:
-    """Return the rounds of pursuit for `k` atoms a row: each costs a product with all atoms.
+def default_rounds(k: int) -> tuple[int, int]:
+    """Return rounds and swaps of pursuit for `k` atoms a row: each costs a product with all atoms.
 
     Examples
     --------
     >>> from semascope.kernels import default_rounds
-    >>> default_rounds(2), default_rounds(32)
-    (2, 8)
+    >>> default_rounds(1), default_rounds(32)
+    ((1, 0), (4, 4))
     """
-    return min(k, 8)
+    return min(k, 4), 4 if k > 1 else 0
 
 
 def refit(codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor) -> SparseRows:
@@ -74,11 +74,17 @@ def refit(codes: SparseRows, atoms: Tensor, bias: Tensor, x: Tensor) -> SparseRo
     return SparseRows(codes.offsets, codes.latents, fitted[inside])
 
 
-def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) -> SparseRows:
+def pursue(
+    linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int, swaps: int = 0
+) -> SparseRows:
     """Choose atoms in rounds, each time those nearest to what is left, and refit all of them.
 
     With as many rounds as atoms this is non-negative orthogonal matching pursuit (Pati et al.,
-    1993; Bruckstein, Elad and Zibulevsky, 2008).
+    1993; Bruckstein, Elad and Zibulevsky, 2008). In each swap the atoms with the smallest
+    activations then make place for those nearest to what is left without them, on the rows where
+    that lowers the error (Jain, Tewari and Dhillon, "Orthogonal matching pursuit with replacement",
+    2011): a quarter of `k` at first, then half as many as before. Four rounds and four swaps leave
+    less unexplained than sixteen rounds.
 
     Parameters
     ----------
@@ -91,6 +97,8 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
         Atoms a row.
     rounds : int
         From 1 to `k`; more rounds give lower errors, and each costs a product with all atoms.
+    swaps : int, default 0
+        How often; each costs as much as a round.
 
     Returns
     -------
@@ -114,6 +122,7 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
             *native.plain(atoms, linear.bias, bias, x),
             k,
             rounds,
+            swaps,
             *native.plain(latents, values),
             torch.get_num_threads(),
         )
@@ -133,7 +142,25 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
         values = torch.cat([values, torch.zeros_like(best)], 1)
         values = _solve(atoms, latents, values, active, wanted)
         used[active.nonzero()[:, 0], latents[active]] = True
-        left = wanted - (values[:, None, :] @ atoms[latents])[:, 0]
+        left = _left(atoms, latents, values, wanted)
+    for swap in range(swaps):
+        take = max(1, k >> (swap + 2))
+        weakest = torch.where(active, values, -1.0).topk(take, dim=1, largest=False).indices
+        some, on = latents.clone(), active.scatter(1, weakest, False)
+        taken = torch.zeros_like(used)
+        taken[on.nonzero()[:, 0], some[on]] = True
+        fitted = _solve(atoms, some, values, on, wanted)
+        scores = _left(atoms, some, fitted, wanted) @ atoms.T
+        best, more = torch.topk(scores.masked_fill_(taken, -torch.inf), take, dim=1)
+        some, on = some.scatter(1, weakest, more), on.scatter(1, weakest, best > 0)
+        fitted = _solve(atoms, some, fitted, on, wanted)
+        rest = _left(atoms, some, fitted, wanted)
+        better = (rest.square().sum(1) < left.square().sum(1) * (1 - 1e-6))[:, None]
+        latents, active = torch.where(better, some, latents), torch.where(better, on, active)
+        values, left = torch.where(better, fitted, values), torch.where(better, rest, left)
+    if swaps:
+        used = torch.zeros_like(used)
+        used[active.nonzero()[:, 0], latents[active]] = True
     # What did not join stands for an atom that is not in use, so that all are different.
     spare = used.to(torch.int8).argsort(dim=1, stable=True)[:, :k]
     latents = torch.where(active, latents, spare.gather(1, ((~active).cumsum(1) - 1).clamp(min=0)))
@@ -141,6 +168,10 @@ def pursue(linear: LinearEncoder, bias: Tensor, x: Tensor, k: int, rounds: int) 
     values = values.gather(1, order)
     offsets = torch.arange(0, b * k, k, device=x.device)
     return SparseRows(offsets, latents.reshape(-1), values.reshape(-1))
+
+
+def _left(atoms: Tensor, latents: Tensor, values: Tensor, wanted: Tensor) -> Tensor:
+    return wanted - (values[:, None, :] @ atoms[latents])[:, 0]
 
 
 def _solve(atoms: Tensor, latents: Tensor, start: Tensor, active: Tensor, y: Tensor) -> Tensor:

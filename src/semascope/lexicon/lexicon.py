@@ -20,7 +20,7 @@ from semascope.lexicon.families import FAMILIES, edited_families
 from semascope.lexicon.items import shares_of_item
 from semascope.lexicon.ledger import Edit
 from semascope.lexicon.summary import best, lines_of
-from semascope.lexicon.texts import TextRows, texts_in
+from semascope.lexicon.texts import TextRows, encoder_of, texts_in
 from semascope.lexicon.view import View
 
 if TYPE_CHECKING:
@@ -164,30 +164,7 @@ class Lexicon:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The encoder of the texts that this lexicon was learned from."""
-        from semascope.embed import load_encoder
-
-        made_with = self.info.get("encoder")
-        if self.encoder is None and made_with is None:
-            raise InputError(
-                "this lexicon was learned from vectors, so it has no encoder; pass vectors, or "
-                "set lex.encoder to the callable that made them"
-            )
-        asked = self.encoder
-        if asked is None and made_with is not None:
-            if made_with["kind"] == "function":
-                raise InputError(
-                    f"this lexicon was learned with your own encoder '{made_with['name']}'; "
-                    "set lex.encoder to it before encoding texts"
-                )
-            asked = made_with.get("source")
-        # In the precision of the rows, whatever this machine would choose.
-        encoder = load_encoder(asked, precision=(made_with or {}).get("precision", "auto"))
-        if made_with is not None and not encoder.matches(made_with):
-            raise InputError(
-                f"the encoder '{encoder.name}' is not the one that this lexicon was learned with "
-                f"({made_with['name']}, fingerprint {made_with['fingerprint']})"
-            )
-        return encoder
+        return encoder_of(self.encoder, self.info.get("encoder"))
 
     def vectors_of(self, x: Any) -> Any:
         """Return vectors: texts are embedded, anything else is passed through."""

@@ -1,4 +1,4 @@
-"""Texts as rows that are encoded piece by piece."""
+"""Texts as rows that are encoded piece by piece, and the encoder that they belong to."""
 
 from __future__ import annotations
 
@@ -71,3 +71,49 @@ def texts_in(x: Any) -> list[str] | None:
     if isinstance(x, Sequence) and len(x) and all(isinstance(text, str) for text in x):
         return list(x)
     return None
+
+
+def encoder_of(given: Any, made_with: dict[str, Any] | None) -> TextEncoder:
+    """Return the encoder of a lexicon's texts: the one it was learned with.
+
+    Parameters
+    ----------
+    given : TextEncoder or callable or None
+        What the user set, if anything.
+    made_with : dict or None
+        What the lexicon says of its encoder; None if it was learned from vectors.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is another one.
+
+    Examples
+    --------
+    >>> from semascope.lexicon.texts import encoder_of
+    >>> encoder_of(lambda texts: [[1.0]] * len(texts), None).fingerprint == ""
+    False
+    """
+    from semascope.embed import load_encoder
+
+    if given is None and made_with is None:
+        raise InputError(
+            "this lexicon was learned from vectors, so it has no encoder; pass vectors, or "
+            "set lex.encoder to the callable that made them"
+        )
+    asked = given
+    if asked is None and made_with is not None:
+        if made_with["kind"] == "function":
+            raise InputError(
+                f"this lexicon was learned with your own encoder '{made_with['name']}'; "
+                "set lex.encoder to it before encoding texts"
+            )
+        asked = made_with.get("source")
+    # In the precision of the rows, whatever this machine would choose.
+    encoder = load_encoder(asked, precision=(made_with or {}).get("precision", "auto"))
+    if made_with is not None and not encoder.matches(made_with):
+        raise InputError(
+            f"the encoder '{encoder.name}' is not the one that this lexicon was learned with "
+            f"({made_with['name']}, fingerprint {made_with['fingerprint']})"
+        )
+    return encoder

@@ -111,9 +111,11 @@ struct Kernels {
                   const float* atoms, const float* bias, const float* x, std::int64_t b,
                   std::int64_t d, int threads);
     // k pairs a row by latent: in each round the atoms nearest to what is left join, and all that
-    // joined are fitted anew. The encoder's weights are the atoms, its bias is zero.
+    // joined are fitted anew. Then, in each swap, some make place for others where that lowers the
+    // row's error: k / 4 at first, then half as many as before. The encoder's weights are the atoms,
+    // its bias is zero.
     void (*pursue)(const Encoder& atoms, const float* bias, const float* x, std::int64_t b, int k,
-                   int rounds, std::int64_t* latents, float* values, int threads);
+                   int rounds, int swaps, std::int64_t* latents, float* values, int threads);
     // out = x + noise of that standard deviation, the same for the same seed and place
     void (*add_noise)(const float* x, std::int64_t n, float deviation, std::uint32_t seed,
                       float* out, int threads);

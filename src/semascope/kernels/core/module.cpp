@@ -241,16 +241,18 @@ void refit(const Index& first, const Index& latents, OutVector values, const Mat
 }
 
 void pursue(const PyPacked& p, const Matrix& atoms, const Vector& zeros, const Vector& bias,
-            const Matrix& x, int k, int rounds, OutIndex latents, OutVector values, int threads) {
+            const Matrix& x, int k, int rounds, int swaps, OutIndex latents, OutVector values,
+            int threads) {
     const Encoder e = p.encoder(atoms, zeros, x);
     require(bias.size() == x.shape(1), "bias must have one entry a dimension");
     require(k >= 1 && k <= p.packed.m, "k must be from 1 to the number of atoms");
     require(rounds >= 1 && rounds <= k, "rounds must be from 1 to k");
+    require(swaps >= 0 && swaps < 30, "swaps must be from 0 to 29");
     require(latents.size() == x.shape(0) * k && values.size() == latents.size(),
             "outputs must have k entries a row");
     nb::gil_scoped_release free;
     p.kernels->pursue(e, bias.data(), x.data(), static_cast<std::int64_t>(x.shape(0)), k, rounds,
-                      latents.data(), values.data(), threads);
+                      swaps, latents.data(), values.data(), threads);
 }
 
 void add_noise(const Matrix& x, float deviation, std::uint32_t seed, OutMatrix out, int threads) {
@@ -349,7 +351,7 @@ NB_MODULE(_core, m) {
         .def("batch_topk", &batch_topk, as("weight"), as("bias"), as("x"), "most"_a, "threads"_a)
         .def("threshold", &threshold, as("weight"), as("bias"), as("x"), as("bars"), "threads"_a)
         .def("pursue", &pursue, as("atoms"), as("zeros"), as("bias"), as("x"), "k"_a, "rounds"_a,
-             as("latents"), as("values"), "threads"_a)
+             "swaps"_a, as("latents"), as("values"), "threads"_a)
         .def("update", &update, as("terms"), as("x"), as("encoder"), as("encoder_bias"),
              as("atoms"), as("bias"), as("last_active"), "rows_seen"_a, "rate"_a, "step"_a,
              "beta1"_a, "beta2"_a, "epsilon"_a, "threads"_a);

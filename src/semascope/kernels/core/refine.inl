@@ -32,15 +32,46 @@ struct Support {
         ++n;
     }
 
+    // Leave out the atoms with the smallest values.
+    void drop(int count) {
+        thread_local std::vector<int> order, kept;
+        if (count <= 0) return;
+        order.resize(n);
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](int a, int c) { return values[a] < values[c]; });
+        kept.assign(order.begin() + std::min(count, n), order.end());
+        std::sort(kept.begin(), kept.end());
+        n = static_cast<int>(kept.size());
+        for (int i = 0; i < n; ++i) {
+            latents[i] = latents[kept[i]];
+            values[i] = values[kept[i]];
+            target[i] = target[kept[i]];
+            for (int j = 0; j < n; ++j) gram[i * room + j] = gram[kept[i] * room + kept[j]];
+        }
+    }
+
+    // How much of the row's squared length the fit takes away.
+    double gain() const {
+        double all = 0;
+        for (int i = 0; i < n; ++i) {
+            double fit = 0;
+            for (int j = 0; j < n; ++j) fit += double(gram[i * room + j]) * values[j];
+            all += values[i] * (2.0 * target[i] - fit);
+        }
+        return all;
+    }
+
     // Coordinate descent from the values at hand, which most rows need little of; what has not
-    // come to rest by then, because atoms nearly depend on each other, is solved by active sets.
-    void solve() {
+    // come to rest by then, because atoms nearly depend on each other, is solved by active sets,
+    // unless `roughly` will do.
+    void solve(bool roughly = false) {
         for (int i = 0; i < n; ++i) slack[i] = target[i];
         for (int j = 0; j < n; ++j) {
             const float* row = &gram[j * room];
             for (int i = 0; i < n; ++i) slack[i] -= values[j] * row[i];
         }
-        for (int sweep = 0; sweep < 50; ++sweep) {
+        for (int sweep = 0; sweep < (roughly ? 6 : 50); ++sweep) {
             float change = 0, largest = 0;
             for (int j = 0; j < n; ++j) {
                 const float own = gram[j * room + j];
@@ -56,7 +87,7 @@ struct Support {
             }
             if (change <= 1e-4f * largest) return;
         }
-        active_sets();
+        if (!roughly) active_sets();
     }
 
     // Lawson and Hanson, "Solving least squares problems", 1974, chapter 23. It begins with nothing:
@@ -162,19 +193,53 @@ void refit(const int64_t* first, const int64_t* latents, float* values, const fl
     });
 }
 
-void pursue(const Encoder& e, const float* bias, const float* x, int64_t b, int k, int rounds,
-            int64_t* latents, float* values, int threads) {
+// Let the atoms join that are nearest to what is left of each row, `take` of them at most.
+void join(const Encoder& e, Block& block, std::vector<Found>& found,
+          std::vector<std::uint64_t>& keys, int64_t rows, int take, const float* wanted,
+          const float* left, std::vector<Support>& supports) {
     const Packed& p = *e.packed;
-    const int64_t d = p.d, size = rows_of_block(b, threads);
+    const int64_t d = p.d;
+    fill_block(block, p, left, rows);
+    // What is left is at right angles to the atoms in use: their scores are nothing but rounding,
+    // and those of all others that help are above zero.
+    prepare(found, rows, take, 0.0f);
+    collect(p, block, take, p.bias.data(), p.edge.data(), found.data());
+    for (int64_t r = 0; r < rows; ++r) {
+        Found& f = found[r];
+        Support& support = supports[r];
+        const float* rest = left + r * d;
+        f.tighten(take);
+        keys.clear();
+        for (int i = 0; i < f.n; ++i) {
+            if (i + 2 < f.n) fetch(e.weight + f.latent[i + 2] * d, d);
+            const float score = exact(e, rest, f.latent[i]);
+            if (score > 0) keys.push_back(key_of(score, f.latent[i]));
+        }
+        std::sort(keys.begin(), keys.end(), std::greater<>());
+        int more = take;
+        for (std::size_t i = 0; i < keys.size() && more > 0; ++i) {
+            const int64_t j = latent_of(keys[i]);
+            if (support.holds(j)) continue;
+            support.add(j, 0.0f, e.weight, wanted + r * d, d);
+            --more;
+        }
+        support.solve();
+    }
+}
+
+void pursue(const Encoder& e, const float* bias, const float* x, int64_t b, int k, int rounds,
+            int swaps, int64_t* latents, float* values, int threads) {
+    const int64_t d = e.packed->d, size = rows_of_block(b, threads);
     parallel_for(static_cast<int>((b + size - 1) / size), threads, [&](int at) {
         thread_local Block block;
         thread_local std::vector<Found> found;
-        thread_local std::vector<Support> supports;
+        thread_local std::vector<Support> supports, others;
         thread_local std::vector<float> wanted, left;
         thread_local std::vector<std::uint64_t> keys;
         const int64_t start = at * size, rows = std::min(size, b - start);
         if (static_cast<int64_t>(found.size()) < rows) found.resize(rows);
         if (static_cast<int64_t>(supports.size()) < rows) supports.resize(rows);
+        if (static_cast<int64_t>(others.size()) < rows) others.resize(rows);
         wanted.resize(rows * d);
         for (int64_t r = 0; r < rows; ++r) {
             supports[r].clear(k);
@@ -183,34 +248,23 @@ void pursue(const Encoder& e, const float* bias, const float* x, int64_t b, int 
         left = wanted;
         for (int round = 0; round < rounds; ++round) {
             const int take = k * (round + 1) / rounds - k * round / rounds;
-            fill_block(block, p, left.data(), rows);
-            // What is left is at right angles to the atoms in use: their scores are nothing but
-            // rounding, and those of all others that help are above zero.
-            prepare(found, rows, take, 0.0f);
-            collect(p, block, take, p.bias.data(), p.edge.data(), found.data());
+            join(e, block, found, keys, rows, take, wanted.data(), left.data(), supports);
+            if (round + 1 < rounds)
+                for (int64_t r = 0; r < rows; ++r)
+                    subtract(wanted.data() + r * d, supports[r], e.weight, d, left.data() + r * d);
+        }
+        for (int swap = 0; swap < swaps; ++swap) {
+            const int take = std::max(1, k >> (swap + 2));
             for (int64_t r = 0; r < rows; ++r) {
-                Found& f = found[r];
-                Support& support = supports[r];
-                const float* rest = left.data() + r * d;
-                f.tighten(take);
-                keys.clear();
-                for (int i = 0; i < f.n; ++i) {
-                    if (i + 2 < f.n) fetch(e.weight + f.latent[i + 2] * d, d);
-                    const float score = exact(e, rest, f.latent[i]);
-                    if (score > 0) keys.push_back(key_of(score, f.latent[i]));
-                }
-                std::sort(keys.begin(), keys.end(), std::greater<>());
-                int more = take;
-                for (std::size_t i = 0; i < keys.size() && more > 0; ++i) {
-                    const int64_t j = latent_of(keys[i]);
-                    if (support.holds(j)) continue;
-                    support.add(j, 0.0f, e.weight, wanted.data() + r * d, d);
-                    --more;
-                }
-                support.solve();
-                if (round + 1 < rounds)
-                    subtract(wanted.data() + r * d, support, e.weight, d, left.data() + r * d);
+                others[r] = supports[r];
+                others[r].drop(take - (k - supports[r].n));
+                others[r].solve(true);
+                subtract(wanted.data() + r * d, others[r], e.weight, d, left.data() + r * d);
             }
+            join(e, block, found, keys, rows, take, wanted.data(), left.data(), others);
+            for (int64_t r = 0; r < rows; ++r)
+                if (others[r].gain() > supports[r].gain() * (1 + 1e-6))
+                    std::swap(supports[r], others[r]);
         }
         for (int64_t r = 0; r < rows; ++r) {
             Support& support = supports[r];
