@@ -60,8 +60,8 @@ def of_kind(kind: str, codes: np.ndarray, noise: np.ndarray) -> tuple[Any, dict[
     ("kind", "unit", "words"),
     [
         ("continuous", "stars", "have a stars that is"),
-        ("binary", "points", ", stars is 45 points more frequent"),
-        ("multiclass", "points", ", stars = "),
+        ("binary", "points", "are 45 points more often stars"),
+        ("multiclass", "points", "are 50 points less often stars = low"),
         ("ordinal", "points", "percentile points higher on stars"),
         ("count", "times", "times the stars"),
         ("survival", "times", "times the hazard of stars"),
@@ -144,6 +144,31 @@ def test_carried_compares_with_vectors_and_words(codes: np.ndarray, noise: np.nd
     assert table["bag of words"]["value"] > 0.4
     assert table["named concepts"]["low"] > 0.2
     assert all(row["low"] <= row["value"] <= row["high"] for row in table.values())
+
+
+def test_covariates_stand_beside_the_concepts(codes: np.ndarray, noise: np.ndarray) -> None:
+    year = pl.Series("year", np.linspace(2000, 2020, N))
+    y = 2.0 * (codes[:, PLANTED] > 0) + noise + 5 * np.sin(year.to_numpy())
+    found = outcome(codes, y, names=[f"n{j}" for j in range(M)], time=year, fewest=10)
+    value = dict(found.carried.select("features", "value").iter_rows())
+    assert set(value) == {"named concepts", "covariates", "covariates and named concepts"}
+    assert value["covariates and named concepts"] > max(value["covariates"], 0.1)
+
+
+def test_classes_have_a_dose_and_survival_weights(codes: np.ndarray, noise: np.ndarray) -> None:
+    strong = np.digitize(4 * codes[:, PLANTED] + 0.3 * noise, [1, 3])
+    found = explained(codes, np.array(["low", "middle", "high"])[strong],
+                      splits=np.arange(N) % 2 * 2)  # fmt: skip
+    shape = {row["level"]: row["shape"] for row in found.findings.iter_rows(named=True)}
+    assert shape["high"] == "rises"
+    y, options = of_kind("survival", codes, noise)
+    weights = np.random.default_rng(1).random(N)
+    first, scaled, equal = (
+        explained(codes, y, weights=w, **options).table.filter(concept="c2").row(0, named=True)
+        for w in (weights, 3 * weights, np.ones(N))
+    )
+    assert first["effect"] == pytest.approx(scaled["effect"]) != equal["effect"]
+    assert first["p"] == pytest.approx(scaled["p"])
 
 
 def test_missing_outcomes_are_refused_or_counted(codes: np.ndarray, noise: np.ndarray) -> None:
@@ -278,6 +303,9 @@ def test_the_name_is_tested_as_well_as_the_latent(learned: Path) -> None:
     assert best["effect"] > 20
     assert named["name_low"] > 10
     assert "by the words alone" in found.said(named)
+    assert 0 < len(found.verified) <= len(found.findings)
+    assert (found.verified["both_p"] >= found.verified["p"]).all()
+    assert f"{len(found.verified)} of them by the name alone as well" in repr(found)
 
 
 def test_a_name_that_states_the_outcome_is_not_tested(learned: Path) -> None:

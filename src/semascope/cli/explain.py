@@ -116,13 +116,7 @@ def print_findings(found: Findings) -> None:
     """
     console = Console()
     tested = int(found.table["p"].is_not_null().sum())
-    console.print(
-        Text(
-            f"{found.outcome.name} ({found.outcome.kind}): {len(found.findings)} of {tested} "
-            f"tested concepts at a false-discovery rate of {found.level:g}",
-            style="bold",
-        )
-    )
+    console.print(Text(found.headline, style="bold"))
     for line in found.sentences[:_SHOWN]:
         console.print(Text(f"  • {line}"))
     if tested:
@@ -134,6 +128,9 @@ def print_findings(found: Findings) -> None:
     n, rows = found.how["tested"]["units"], found.how["tested"]["rows"]
     units = f"{n:,} rows" if n == rows else f"{n:,} pairs of {rows:,} rows"
     said = [f"tested on {units} (verify); chosen on the others"]
+    knockoffs = found.how["knockoffs"]
+    if len(found.findings) and not knockoffs["selected"]:
+        said.append(f"knockoffs select {knockoffs['selects_at_least']} concepts or none; see joint")
     said += [f"{count:,} {why}" for why, count in found.left_out.items()]
     console.print()
     for line in said:

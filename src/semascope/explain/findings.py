@@ -68,9 +68,33 @@ class Findings:
         return self.table.filter(pl.col("q") <= self.level).sort("q", "p", maintain_order=True)
 
     @property
+    def verified(self) -> pl.DataFrame:
+        """Findings that hold as they are put in words.
+
+        Of these the concept and what its name says alone both go with the outcome, in the same
+        direction, with a ``both_q`` up to the level. A direction that nobody can name may go with
+        an outcome too; this is the number to compare dictionaries by.
+        """
+        named = self.table.filter(pl.col("both_q") <= self.level, pl.col("q") <= self.level)
+        return named.sort("both_q", "both_p", maintain_order=True)
+
+    @property
     def sentences(self) -> list[str]:
         """One sentence a finding, surest first; empty if nothing holds."""
         return [self.said(row) for row in self.findings.iter_rows(named=True)]
+
+    @property
+    def headline(self) -> str:
+        """How many concepts were tested, and how many of them hold, also by their names alone."""
+        tested = self.table["p"].is_not_null().sum()
+        of = "concepts" if "level" not in self.table.columns else "effects of concepts on classes"
+        said = (
+            f"{self.outcome.name} ({self.outcome.kind}): {len(self.findings)} of {tested} tested "
+            f"{of} at a false-discovery rate of {self.level:g}"
+        )
+        if self.table["both_p"].is_not_null().any():
+            said += f", {len(self.verified)} of them by the name alone as well"
+        return said
 
     def said(self, row: dict[str, Any]) -> str:
         """Return the sentence of one row of the table, with what its name says alone."""
@@ -126,13 +150,9 @@ class Findings:
         }
 
     def __repr__(self) -> str:
-        tested = self.table["p"].is_not_null().sum()
-        found = len(self.findings)
-        head = (
-            f"Findings about {self.outcome.name} ({self.outcome.kind}): {found} of {tested} tested "
-            f"concepts at a false-discovery rate of {self.level:g}"
+        return "\n".join(
+            [f"Findings about {self.headline}", *(f"  {line}" for line in self.sentences[:10])]
         )
-        return "\n".join([head, *(f"  {line}" for line in self.sentences[:10])])
 
 
 def save_result(

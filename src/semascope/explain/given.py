@@ -55,6 +55,16 @@ class Given:
     covariate_names: tuple[str, ...]
     left_out: dict[str, int]
 
+    def label(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Put ids and names first in a table with a column of ``latent``; keep those that stand."""
+        latent = table["latent"].to_numpy()
+        table = table.select(
+            self.concepts.gather(latent).alias("concept"),
+            self.names.gather(latent).alias("name"),
+            pl.exclude("concept", "name"),
+        )
+        return table.filter(pl.Series(self.alive[latent]))
+
 
 def read_given(
     lex: Any,
@@ -110,7 +120,7 @@ def read_given(
     smooth: tuple[str, ...] = ()
     if moment is not None and found.kind != "survival":
         smooth = (moment.name,)
-        table = (table if table is not None else pl.DataFrame()).with_columns(moment)
+        table = moment.to_frame() if table is None else table.with_columns(moment)
     if table is not None and found.name in table.columns and isinstance(lex, Lexicon):
         raise InputError(f"the outcome '{found.name}' cannot be a covariate as well")
     group = read_keys(groups, items, n, "groups")

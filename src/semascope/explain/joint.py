@@ -132,7 +132,7 @@ def _halves(n: int, groups: Any, seed: int) -> list[npt.NDArray[np.bool_]]:
 
 
 def together(problem: Problem, x: Floats, chosen: npt.NDArray[np.int64]) -> tuple[Floats, ...]:
-    """Return effect, low and high of chosen columns, each adjusted for the other chosen ones.
+    """Return effect, low, high and p of chosen columns, each adjusted for the other chosen ones.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def together(problem: Problem, x: Floats, chosen: npt.NDArray[np.int64]) -> tupl
 
     Returns
     -------
-    tuple of three ndarray of float64, shape (m, r)
+    tuple of four ndarray of float64, shape (m, r)
         NaN where a column was not chosen.
 
     Examples
@@ -162,14 +162,14 @@ def together(problem: Problem, x: Floats, chosen: npt.NDArray[np.int64]) -> tupl
     array([1., 0.])
     """
     r = problem.y.reshape(len(problem.y), -1).shape[1]
-    out = tuple(np.full((x.shape[1], r), np.nan) for _ in range(3))
+    out = tuple(np.full((x.shape[1], r), np.nan) for _ in range(4))
     # Some ten rows a column keep the regression honest.
     chosen = chosen[: max(1, len(problem) // 10)]
     for j in chosen:
         others = x[:, chosen[chosen != j]]
         others = others[:, _independent(others)]
         found = marginal(problem.also(others), x[:, [j]], by_units=True)
-        for part, values in zip(out, (found.effect, found.low, found.high), strict=True):
+        for part, values in zip(out, (found.effect, found.low, found.high, found.p), strict=True):
             part[j] = values[0]
     return out
 

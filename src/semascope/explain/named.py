@@ -11,7 +11,15 @@ import polars as pl
 from semascope.core import InputError
 from semascope.explain.problem import Problem, marginal
 from semascope.explain.tested import adjusted
-from semascope.lexicon import AnyName, Lexicon, Relevance, clauses, parse_rule, split_rows
+from semascope.lexicon import (
+    AnyName,
+    Lexicon,
+    Relevance,
+    clauses,
+    parse_rule,
+    phrase_relevance,
+    split_rows,
+)
 
 NAME_COLUMNS = ("name_effect", "name_low", "name_high", "name_p", "name_q")
 
@@ -62,6 +70,83 @@ def said_by_names(
     # A relevance that never reaches above nothing says no everywhere, not yes.
     yes = (scores >= cuts[:, None].astype(np.float32)) & (scores > scores.min(axis=1)[:, None])
     return yes.T, which
+
+
+def test_names(
+    lex: Any,
+    source: Any,
+    relevance: Relevance | None,
+    problem: Problem,
+    m: int,
+    fewest: int,
+) -> tuple[pl.DataFrame, int]:
+    """Return the effects of names, and how many were left out because they state the outcome.
+
+    Parameters
+    ----------
+    lex : Lexicon or codes
+        Codes have no names that could be tested.
+    source : pair of VectorSource and str, or None
+        What `stored_vectors` returned.
+    relevance : Relevance, optional
+        How names score rows; by default the lexicon's encoder, or words.
+    problem : Problem
+        The question.
+    m, fewest : int
+        Concepts; rows that must be on either side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain import Setting, read_outcome
+    >>> from semascope.explain.named import test_names
+    >>> problem = Setting(read_outcome([1.5, 2.0, 4.0, 5.5])).problem(np.arange(4))
+    >>> test_names(np.eye(4), None, None, problem, 4, 2)[0]["name_p"].null_count()
+    4
+    """
+    if not isinstance(lex, Lexicon) or source is None:
+        nothing = np.zeros((len(problem.rows), 0)), np.zeros(0, dtype=np.int64)
+        return name_effects(problem, *nothing, m, fewest), 0
+    if relevance is None:
+        relevance = phrase_relevance(lex, source[0])
+    yes, which = said_by_names(lex, relevance, problem.rows)
+    names = lex.concepts["name"].gather(which).to_list()
+    states = np.array([states_column(n, problem.outcome.name) for n in names], dtype=bool)
+    return name_effects(problem, yes[:, ~states], which[~states], m, fewest), int(states.sum())
+
+
+# Not a test, whatever its name begins with.
+test_names.__test__ = False  # type: ignore[attr-defined]
+
+
+def with_both(table: pl.DataFrame, said: pl.DataFrame, ratio: bool) -> pl.DataFrame:
+    """Add the test that concept and name both go with the outcome, in the same direction.
+
+    Its p is the larger of the two (an intersection-union test), 1 where directions differ; its q
+    is over all concepts of which both were tested.
+
+    Parameters
+    ----------
+    table, said : polars.DataFrame
+        Effects of concepts, and of names, row by row.
+    ratio : bool
+        No effect is 1, else 0.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.explain.named import with_both
+    >>> table = pl.DataFrame({"effect": [2.0, 2.0], "p": [0.01, 0.01]})
+    >>> said = pl.DataFrame({"name_effect": [1.0, -1.0], "name_p": [0.03, 0.03]})
+    >>> with_both(table, said, False)["both_p"].to_list()
+    [0.03, 1.0]
+    """
+    none = 1.0 if ratio else 0.0
+    apart = [frame[c].to_numpy() - none for frame, c in ((table, "effect"), (said, "name_effect"))]
+    p = np.maximum(table["p"].cast(pl.Float64).to_numpy(), said["name_p"].to_numpy())
+    p = np.where((apart[0] * apart[1] <= 0) & ~np.isnan(p), 1.0, p)
+    both = pl.DataFrame({"both_p": p, "both_q": adjusted(p)}).fill_nan(None)
+    return pl.concat([said, both], how="horizontal")
 
 
 def states_column(name: str, column: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
@@ -10,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import SPLITS, as_vectors
-from semascope.explain.baselines import standardised, vector_columns, word_columns
-from semascope.explain.carried import carried
+from semascope.core import SPLITS
+from semascope.explain.feature_sets import compared_features
 from semascope.explain.findings import Findings
 from semascope.explain.given import Given, read_given, read_splits
-from semascope.explain.named import NAME_COLUMNS, name_effects, said_by_names, states_column
-from semascope.explain.problem import Setting
-from semascope.explain.shape import by_subgroup
-from semascope.explain.tested import FEWEST, Options, adjusted, concept_effects
-from semascope.lexicon import Lexicon, Relevance, phrase_relevance, stored_vectors
+from semascope.explain.named import test_names, with_both
+from semascope.explain.subgroups import subgroup_effects
+from semascope.explain.tested import FEWEST, Options, concept_effects
+from semascope.lexicon import Lexicon, Relevance, stored_vectors
 
 _FIRST = ("concept", "name", "level", "effect", "low", "high", "p", "q", "prevalence", "n",
           "n_active", "unit", "knockoff", "knockoff_q", "stability")  # fmt: skip
@@ -72,7 +71,7 @@ def outcome(
     groups : name of a column or array (n,), optional
         Rows that are not independent (repeated measures): errors allow for that.
     weights : name of a column or array (n,), optional
-        Weights of rows.
+        Sampling weights of rows.
     time : name of a column or array (n,), optional
         Survival: how long each row was seen. Other kinds: when it was, adjusted for by a spline.
     pairs : name of a column or array (n,), optional
@@ -92,7 +91,8 @@ def outcome(
     relevance : Relevance, optional
         How names score rows; by default the lexicon's encoder, or words.
     baselines : bool, default True
-        Fill `carried`.
+        Fill `carried`: what named concepts, all concepts, covariates, the vectors, words, topics,
+        PCA and random atoms predict.
     level, knockoff_level, fewest, most, seed
         See `Options`.
     name, unit, items : str, optional
@@ -112,10 +112,15 @@ def outcome(
           whether it tells what other concepts do not (`knockoff_filter`).
         - ``prevalence`` (of all rows), ``n`` (tested rows, or pairs), ``n_active``.
         - ``stability``: how often the elastic net chooses it on *discover* and *name* rows;
-          ``joint``, ``joint_low``, ``joint_high``: its effect given the others so chosen.
-        - ``dose_weak``, ``dose_middle``, ``dose_strong`` and ``shape``: by strength; see `dose`.
+          ``joint``, ``joint_low``, ``joint_high``, ``joint_p``, ``joint_q``: its effect given the
+          others so chosen. Where too few concepts go with the outcome for knockoffs, which select
+          at least ``1 / knockoff_level`` or none, this tells which of them say something new.
+        - ``dose_weak``, ``dose_middle``, ``dose_strong`` and ``shape``: by strength; see `dose`. Of
+          counts, survival and classes for findings only.
         - ``name_effect``, ``name_low``, ``name_high``, ``name_p``, ``name_q``: effect of what the
           name says about a row, without its codes.
+        - ``both_p``, ``both_q``: of the finding as it is put in words, that the concept and its
+          name both go with the outcome, in the same direction (the larger p of the two).
         - ``by_p``, ``by_q``: whether the effect differs between subgroups.
         - ``chosen``: the effect on *discover* and *name* rows (for counts and survival only with
           `most`); ``note``: why it was not tested.
@@ -128,7 +133,8 @@ def outcome(
     References
     ----------
     Movva, Peng, Garg, Kleinberg and Pierson, "Sparse autoencoders for hypothesis generation", 2025,
-    for the task; methods are cited where they are.
+    for the task; Berger, "Multiparameter hypothesis testing and acceptance sampling", 1982, for the
+    larger of two p. Other methods are cited where they are.
 
     Examples
     --------
@@ -146,46 +152,52 @@ def outcome(
         lex, y, kind=kind, covariates=covariates, groups=groups, weights=weights, time=time,
         pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names,
     )  # fmt: skip
+    setting = given.setting
     # Rows of a pair, or of a group, stay together.
-    owner = given.setting.groups if given.setting.pairs is None else given.setting.pairs
+    owner = setting.groups if setting.pairs is None else setting.pairs
     side = read_splits(lex, splits, given.codes.shape[0], owner)
-    table = concept_effects(given.codes, given.setting, side, options)
-    problem = given.setting.problem(np.flatnonzero(side == SPLITS.index("verify")))
-    m, r = given.codes.shape[1], problem.y.reshape(len(problem.y), -1).shape[1]
-    left_out = dict(given.left_out)
+    table = concept_effects(given.codes, setting, side, options)
+    problem = setting.problem(np.flatnonzero(side == SPLITS.index("verify")))
     source = stored_vectors(lex, vectors) if isinstance(lex, Lexicon) else None
-    if isinstance(lex, Lexicon) and source is not None:
-        if relevance is None:
-            relevance = phrase_relevance(lex, source[0])
-        yes, which = said_by_names(lex, relevance, problem.rows)
-        circular = [
-            i
-            for i, j in enumerate(which)
-            if states_column(lex.concepts["name"][int(j)], given.setting.outcome.name)
-        ]
-        if circular:
-            left_out["names that state the outcome"] = len(circular)
-        kept = np.setdiff1d(np.arange(len(which)), circular)
-        said = name_effects(problem, yes[:, kept], which[kept], m, fewest)
-    else:
-        said = pl.DataFrame({c: [None] * len(table) for c in NAME_COLUMNS},
-                            schema=dict.fromkeys(NAME_COLUMNS, pl.Float64))  # fmt: skip
-    table = pl.concat([table, said], how="horizontal")
+    said, circular = test_names(lex, source, relevance, problem, len(given.names), fewest)
+    table = pl.concat([table, with_both(table, said, setting.outcome.is_ratio)], how="horizontal")
     subgroups = pl.DataFrame()
     if given.by is not None:
-        table, subgroups = _by(given, given.by, table, problem.rows, r)
-    table = _labelled(given, table)
+        extra, subgroups = subgroup_effects(given, table, problem.rows)
+        table = pl.concat([table, extra], how="horizontal")
+        subgroups = given.label(subgroups).drop("latent")
+    table = given.label(table).sort("p", "latent", nulls_last=True, maintain_order=True)
+    first = [c for c in _FIRST if c in table.columns]
+    table = table.select(*first, pl.exclude("latent", *_FIRST))
     compared = pl.DataFrame()
     if baselines:
         if isinstance(lex, Lexicon) and source is not None:
             texts = lex.items[lex.text] if texts is None and lex.text is not None else texts
             if vectors is None and source[1] == "vectors":
                 vectors = source[0].take(np.arange(len(lex.items)))
-        compared = _compared(given, side, vectors, texts, options)
-    tested = table["p"].is_not_null()
+        compared = compared_features(given, side, vectors, texts, seed=seed)
+    levels = len(setting.outcome.levels) if "level" in table.columns else 1
+    left_out = given.left_out | ({"names that state the outcome": circular} if circular else {})
     for why, count in table.filter(pl.col("note").is_not_null())["note"].value_counts().iter_rows():
-        left_out[f"concepts: {why}"] = count // (r or 1)
-    how = {
+        left_out[f"concepts: {why}"] = count // levels
+    how = _how(lex, given, options) | {
+        "rows": {s: int((side == i).sum()) for i, s in enumerate(SPLITS)},
+        "tested": {
+            "rows": len(problem.rows),
+            "units": len(problem),
+            "effects": int(table["p"].is_not_null().sum()),
+        },
+        "knockoffs": {
+            "selected": int(table["knockoff"].sum()),
+            "selects_at_least": math.ceil(1 / knockoff_level),
+            "smallest_q": table["knockoff_q"].min(),
+        },
+    }
+    return Findings(table, setting.outcome, compared, subgroups, items, level, left_out, how)
+
+
+def _how(lex: Any, given: Given, options: Options) -> dict[str, Any]:
+    return {
         "made_by": f"semascope {version('semascope')}",
         "lexicon": None if not isinstance(lex, Lexicon) else str(lex.path or "in memory"),
         "fingerprint": lex.info.get("data_fingerprint") if isinstance(lex, Lexicon) else None,
@@ -195,68 +207,5 @@ def outcome(
         "adjusted_for": given.covariate_names,
         "groups": given.setting.groups is not None,
         "weights": given.setting.weights is not None,
-        "rows": {s: int((side == i).sum()) for i, s in enumerate(SPLITS)},
-        "tested": {"rows": len(problem.rows), "units": len(problem), "effects": int(tested.sum())},
         "interval": 0.95,
     }
-    return Findings(table, given.setting.outcome, compared, subgroups, items, level, left_out, how)
-
-
-def _by(
-    given: Given, column: pl.Series, table: pl.DataFrame, rows: npt.NDArray[np.int64], r: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    active = given.codes.copy()
-    active.data = (active.data != 0).astype(np.float64)
-    tested = np.asarray(table["p"].is_not_null().to_numpy().reshape(-1, r).any(axis=1))
-    which = np.flatnonzero(tested)
-    found = by_subgroup(given.setting, active[:, which], rows, column)
-    p = np.full((len(tested), r), np.nan)
-    p[which] = found.p.reshape(len(which), r)
-    parts = []
-    for level, effect in zip(found.levels, found.effects, strict=True):
-        part = {"latent": np.repeat(which, r), "subgroup": [level] * (len(which) * r)}
-        if "level" in table.columns:
-            part["level"] = list(given.setting.outcome.levels) * len(which)
-        part |= {c: getattr(effect, c).ravel() for c in ("effect", "low", "high", "p")}
-        parts.append(pl.DataFrame(part).with_columns(pl.selectors.float().fill_nan(None)))
-    subgroups = _labelled(given, pl.concat(parts), sort=False)
-    extra = pl.DataFrame({"by_p": p.ravel(), "by_q": adjusted(p).ravel()})
-    return pl.concat([table, extra.fill_nan(None)], how="horizontal"), subgroups
-
-
-def _labelled(given: Given, table: pl.DataFrame, *, sort: bool = True) -> pl.DataFrame:
-    latent = table["latent"].to_numpy()
-    table = table.with_columns(
-        concept=given.concepts.gather(latent), name=given.names.gather(latent)
-    )
-    table = table.filter(pl.Series(given.alive[latent]))
-    if sort:
-        table = table.sort("p", "latent", nulls_last=True, maintain_order=True)
-    first = [c for c in _FIRST if c in table.columns]
-    return table.select(*first, *(c for c in table.columns if c not in {*first, "latent"}))
-
-
-def _compared(
-    given: Given, side: npt.NDArray[np.uint8], vectors: Any, texts: Any, options: Options
-) -> pl.DataFrame:
-    setting: Setting = given.setting
-    verify = side == SPLITS.index("verify")
-    test = setting.problem(np.flatnonzero(verify))
-    train = setting.problem(np.flatnonzero(~verify))
-    fit = train.rows
-    named = np.flatnonzero(given.alive & given.names.is_not_null().to_numpy())
-    alive = np.flatnonzero(given.alive)
-    columns = max(1, len(named) or len(alive))
-    features: dict[str, Any] = {}
-    if len(named):
-        features["named concepts"] = standardised(given.codes[:, named], fit)
-    if len(alive) > len(named):
-        features["all concepts"] = standardised(given.codes[:, alive], fit)
-    whole = None
-    if vectors is not None:
-        whole = "raw embedding"
-        features |= vector_columns(as_vectors(vectors), fit, columns, seed=options.seed)
-    if texts is not None:
-        some = texts if isinstance(texts, pl.Series) else pl.Series(list(texts), dtype=pl.String)
-        features |= word_columns(some, fit, columns, seed=options.seed)
-    return carried(features, train, test, whole=whole, seed=options.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from semascope.explain.kinds import Outcome
@@ -26,6 +27,8 @@ def sentence(row: dict[str, Any], outcome: Outcome, items: str = "items") -> str
     >>> row = {"concept": "c1", "name": "a question", "effect": 6.0, "low": 3.0, "high": 9.0}
     >>> sentence(row, read_outcome([0, 1], "paired"), "headlines")
     'headlines with “a question” win 6 points more often [3, 9]'
+    >>> sentence(row | {"level": "offensive"}, read_outcome(["offensive", "hateful", "fine"]))
+    'items with “a question” are 6 points more often offensive [3, 9]'
     """
     who = f"{items} with {_named(row)}"
     effect, low, high = row["effect"], row["low"], row["high"]
@@ -38,8 +41,7 @@ def sentence(row: dict[str, Any], outcome: Outcome, items: str = "items") -> str
     if outcome.kind == "ordinal":
         return f"{who} rank {size} percentile points {_way(effect)} on {outcome.name} {ends}"
     if outcome.kind in ("binary", "multiclass"):
-        what = f"{outcome.name} = {row['level']}" if "level" in row else _hit(outcome)
-        return f"among {who}, {what} is {size} points {more} frequent {ends}"
+        return f"{who} are {size} points {more} often {_hit(outcome, row.get('level'))} {ends}"
     unit = "" if outcome.unit == outcome.name else f" {outcome.unit}"
     return f"{who} have {_a(outcome.name)} that is {size}{unit} {_way(effect)} {ends}"
 
@@ -58,6 +60,9 @@ def by_name(row: dict[str, Any], outcome: Outcome) -> str:
     if row.get("name_effect") is None:
         return ""
     effect, low, high = row["name_effect"], row["name_low"], row["name_high"]
+    if not outcome.is_ratio and row.get("effect", 1) < 0:
+        # Told in the direction of the finding.
+        effect, low, high = -effect, -high, -low
     width = high - low
     ends = f"[{number(low, width)}, {number(high, width)}]"
     return f"by the words alone {number(effect, width)} {ends}"
@@ -87,11 +92,14 @@ def _named(row: dict[str, Any]) -> str:
     return f"“{row['name']}”" if row["name"] is not None else f"concept {row['concept']}"
 
 
-def _hit(outcome: Outcome) -> str:
-    level = outcome.levels[1] if outcome.levels else "1"
-    if level.lower() in ("1", "true", "yes"):
-        return outcome.name
-    return f"{outcome.name} = {level}"
+def _hit(outcome: Outcome, level: str | None) -> str:
+    if level is None:
+        level = outcome.levels[1] if outcome.levels else "1"
+        if level.lower() in ("1", "true", "yes"):
+            return outcome.name
+    # A word says by itself what it is; numbers and abbreviations need the column.
+    alone = re.fullmatch(r"[^\W\d_]{4,}([ -][^\W\d_]+)*", level) is not None
+    return level if alone else f"{outcome.name} = {level}"
 
 
 def _a(name: str) -> str:

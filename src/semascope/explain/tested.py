@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -198,7 +198,7 @@ class _Wide:
         if levels is not None:
             data["level"] = list(levels) * m
         data |= {name: values.ravel() for name, values in self.columns.items()}
-        data |= {name: np.repeat(np.array(w, object), r).tolist() for name, w in self.words.items()}
+        data |= self.words
         over = dict.fromkeys(self.words, pl.String)
         return pl.DataFrame(data, schema_overrides=over).with_columns(
             pl.col(*self.columns).fill_nan(None)
@@ -235,7 +235,7 @@ def _joint(
     )
     wide.put("knockoff_q", kept, tested)
     empty = np.full((len(tested), y.shape[1]), np.nan)
-    often, parts = empty, (empty, empty, empty)
+    often, parts = empty, (empty, empty, empty, empty)
     if chosen_on is not None:
         before = np.asarray(chosen_on.units(active[chosen_on.rows][:, tested]).toarray())
         often = stability(chosen_on, before, seed=options.seed)
@@ -243,8 +243,9 @@ def _joint(
         order = np.argsort(-most, kind="stable")
         parts = together(problem, x, order[most[order] >= STABLE])  # type: ignore[assignment]
     wide.put("stability", often, tested)
-    for name, values in zip(("joint", "joint_low", "joint_high"), parts, strict=True):
+    for name, values in zip(("joint", "joint_low", "joint_high", "joint_p"), parts, strict=True):
         wide.put(name, values, tested)
+    wide.columns["joint_q"] = adjusted(wide.columns["joint_p"])
 
 
 def _doses(
@@ -253,25 +254,29 @@ def _doses(
     m, r = wide.shape
     names = ("dose_weak", "dose_middle", "dose_strong")
     values = {name: np.full((m, r), np.nan) for name in names}
-    shapes: list[str | None] = [None] * m
-    slow = _is_slow(problem)  # then for findings only
+    shapes = np.full((m, r), None, dtype=object)
+    findings_only = r > 1 or _is_slow(problem)
     before, here = strengths[rest].tocsc(), strengths[problem.rows].tocsc()
+    each = [problem] if r == 1 else [replace(problem, y=y) for y in problem.y.T]
     for j in tested:
-        if r > 1 or (slow and not wide.columns["q"][j, 0] <= options.level):
-            continue
         known = before.data[before.indptr[j] : before.indptr[j + 1]]
         if len(known) < 3:
             continue
         low, high = np.quantile(known, [1 / 3, 2 / 3])
+        if low >= high:
+            continue
         strength = np.asarray(here[:, [j]].toarray()).ravel()
-        told = dose(problem, strength, (float(low), float(high))) if low < high else None
-        if told is not None:
-            shapes[j] = told.shape
-            for name, value in zip(names, told.thirds, strict=True):
-                values[name][j] = value
+        for level, one in enumerate(each):
+            if findings_only and not wide.columns["q"][j, level] <= options.level:
+                continue
+            told = dose(one, strength, (float(low), float(high)))
+            if told is not None:
+                shapes[j, level] = told.shape
+                for name, value in zip(names, told.thirds, strict=True):
+                    values[name][j, level] = value
     for name in names:
         wide.put(name, values[name])
-    wide.words["shape"] = shapes
+    wide.words["shape"] = shapes.ravel().tolist()
 
 
 def _eligible(problem: Problem, here: Any, options: Options) -> tuple[Rows, list[str | None]]:

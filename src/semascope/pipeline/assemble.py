@@ -14,6 +14,7 @@ import polars as pl
 from semascope.core import Codes
 from semascope.discover import Dictionary
 from semascope.kernels import native
+from semascope.lexicon import ByEncoder, Relevance
 from semascope.measure import Verdict, decide
 from semascope.name import Proposal
 from semascope.vectors import Float32Array, VectorSource
@@ -93,6 +94,24 @@ def with_names(
             pl.Series(name, values, dtype=table.schema[name]) for name, values in columns.items()
         )
     )
+
+
+def name_vectors(table: pl.DataFrame, relevance: Relevance | None, d: int) -> Float32Array:
+    """Return the embedded names of all concepts, zero where there is none to embed.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.pipeline.assemble import name_vectors
+    >>> name_vectors(pl.DataFrame({"name": ["fees"], "name_kind": ["phrase"]}), None, 2)
+    array([[0., 0.]], dtype=float32)
+    """
+    out = np.zeros((len(table), d), dtype=np.float32)
+    worded = ("phrase", "term", "combined")
+    named = [j for j, kind in enumerate(table["name_kind"]) if kind in worded]
+    if isinstance(relevance, ByEncoder) and named:
+        out[named] = relevance.vectors([table["name"][j] for j in named])
+    return out
 
 
 def versions() -> dict[str, str]:

@@ -35,7 +35,7 @@ from semascope.lexicon import (
     match_concepts,
     split_rows,
 )
-from semascope.pipeline.assemble import in_memory, versions, with_names
+from semascope.pipeline.assemble import in_memory, name_vectors, versions, with_names
 from semascope.pipeline.families import find_families
 from semascope.pipeline.kept import clear, kept_folder, sweep
 from semascope.pipeline.metrics import measure_lexicon
@@ -328,11 +328,6 @@ class _Run:
         material: Material,
     ) -> Lexicon:
         source, relevance = material.source, material.relevance
-        names = np.zeros((len(table), source.shape[1]), dtype=np.float32)
-        worded = ("phrase", "term", "combined")
-        named = [j for j, kind in enumerate(table["name_kind"]) if kind in worded]
-        if isinstance(relevance, ByEncoder) and named:
-            names[named] = relevance.vectors([table["name"][j] for j in named])
         described = None if encoder is None else encoder.describe()
         if described is not None and isinstance(self.request.encoder, str | Path):
             described["source"] = str(self.request.encoder)
@@ -368,7 +363,7 @@ class _Run:
             base_codes=codes,
             items=self.inputs.items,
             splits=self.inputs.splits,
-            name_vectors=names,
+            name_vectors=name_vectors(table, relevance, source.shape[1]),
             info=info,
             encoder=self.request.encoder,
         )
