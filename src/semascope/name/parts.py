@@ -117,7 +117,7 @@ def text_parts(
         found: list[list[Part]] = [[] for _ in drawn]
         for block in _blocks(cut):
             variants = [v for row in block for v in _without(str(texts[row]), cut[row])]
-            vectors = np.asarray(embed(variants), dtype=np.float32)
+            vectors = _embedded(embed, variants)
             at = 0
             for row in block:
                 n = len(cut[row]) + 1
@@ -187,12 +187,23 @@ def _add_parts(
     pre = vectors @ encoder.T + bias
     for k, latent in enumerate(latents):
         whole = float(pre[0, k])
-        if whole <= 0:
+        if not whole > 0:
             continue
-        share = np.clip((whole - pre[1:, k]) / whole, 0, 1)
+        share = np.nan_to_num(np.clip((whole - pre[1:, k]) / whole, 0, 1), nan=1.0)
         for (start, stop), s in zip(parts, share.tolist(), strict=True):
             if s >= _LEAST_SHARE:
                 found[latent].append(Part(row, "", s, start, stop))
+
+
+def _embedded(embed: Embed, variants: list[str]) -> npt.NDArray[np.float32]:
+    """Embed texts; NaN where nothing is left: a text of one word without it."""
+    left = np.array([bool(v.strip()) for v in variants])
+    some = np.asarray(embed([v for v in variants if v.strip()]), dtype=np.float32)
+    if left.all():
+        return some
+    out = np.full((len(variants), some.shape[1]), np.nan, dtype=np.float32)
+    out[left] = some
+    return out
 
 
 def firing_spans(
@@ -238,12 +249,13 @@ def firing_spans(
     out: list[list[tuple[int, int]]] = []
     for block in _blocks(dict(enumerate(cut))):
         variants = [v for i in block for v in _without(texts[i], cut[i])]
-        pre = np.asarray(embed(variants), dtype=np.float32) @ direction + bias
+        pre = _embedded(embed, variants) @ direction + bias
         at = 0
         for i in block:
             whole, without = float(pre[at]), pre[at + 1 : at + 1 + len(cut[i])]
             at += 1 + len(cut[i])
             lost = (whole - without) / whole if whole > 0 else np.zeros(len(without))
+            lost = np.nan_to_num(lost, nan=1.0)
             top = max(lost.max(initial=0.0), 0.0)
             strong = lost >= top / 2 if top >= least else np.zeros(len(lost), dtype=bool)
             out.append(_joined(cut[i], strong))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from semascope.core import Codes
 from semascope.discover import Dictionary
 from semascope.lexicon import Contrast
-from semascope.name import gather_evidence, segments, text_parts
+from semascope.name import firing_spans, gather_evidence, segments, text_parts
 
 NONE = np.zeros(0, dtype=np.int64)
 WORDS = ("late", "train", "tea", "the", "sea")
@@ -50,6 +50,19 @@ def test_the_word_that_fires_a_concept_is_its_part() -> None:
     assert sorted(p.share for p in evidence[0].parts) == [0.5, 0.5, 1.0]
     # Every text is embedded whole and without each part, once for all concepts.
     assert sum(passes) == 3 * 4
+
+
+def test_the_only_word_of_a_text_is_all_of_it() -> None:
+    """Encoders refuse texts without words, which is what is left of it without its word."""
+    dictionary, passes = counting()
+
+    def embed(batch: list[str]) -> np.ndarray:
+        assert all(text.strip() for text in batch)
+        return embed_into(passes)(batch)
+
+    found = text_parts(pl.Series(["late"]), embed, dictionary)([contrast(np.arange(1))])
+    assert [(p.text, p.share) for p in found[0]] == [("late", 1.0)]
+    assert firing_spans(["late"], embed, dictionary.encoder[0]) == [[(0, 4)]]
 
 
 def test_passes_are_bounded() -> None:
