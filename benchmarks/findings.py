@@ -25,6 +25,7 @@ import polars as pl
 import semascope as sc
 from bench_data import CACHE
 from findings_data import SEED, SETS, Question
+from semascope.core import InputError
 from semascope.explain import Findings, outcome
 from semascope.explain.tested import adjusted
 from semascope.pipeline import baseline_lexicon
@@ -91,15 +92,18 @@ def at_one_rate(results: dict[str, Findings], column: str) -> dict[str, int]:
     }
 
 
-def print_carried(found: Findings) -> None:
-    print(f"\n  {'predicted from':28s} {'columns':>7s}  {found.carried['metric'][0]}")
+def print_carried(found: Findings, only: tuple[str, ...] = (), prefix: str = "") -> None:
+    if not only:
+        print(f"\n  {'predicted from':28s} {'columns':>7s}  {found.carried['metric'][0]}")
     for row in found.carried.iter_rows(named=True):
+        if only and row["features"] not in only:
+            continue
         kept = "" if row["kept"] is None else (
             f"  kept {100 * row['kept']:.0f} % [{100 * row['kept_low']:.0f}, "
             f"{100 * row['kept_high']:.0f}]"
         )  # fmt: skip
         print(
-            f"  {row['features']:28s} {row['columns']:7d}  {row['value']:.3f} "
+            f"  {prefix + row['features']:28s} {row['columns']:7d}  {row['value']:.3f} "
             f"[{row['low']:.3f}, {row['high']:.3f}]{kept}"
         )
 
@@ -117,7 +121,12 @@ def report(name: str, limit: int, show: int, baselines: bool) -> None:
     results = {"concepts": found}
     for kind in BASELINES if baselines else ():
         other = baseline_of(name, kind, lexicon, found, asked, limit)
-        results[kind] = outcome(other, asked.y, baselines=False, **options)
+        try:
+            results[kind] = outcome(other, asked.y, **options)
+        except InputError as err:
+            print(f"  {kind}: {err}")
+            continue
+        print_carried(results[kind], ("named concepts", "names alone"), f"{kind}: ")
     alone, verified = (at_one_rate(results, column) for column in ("p", "both_p"))
     print(f"\n  {'':12s} tested  findings  by name too  joint  knockoffs  at one rate: both")
     for kind, one in results.items():

@@ -131,7 +131,7 @@ def congress(limit: int) -> Question:
         "party",
         "speeches",
         {"text": "text", "leave_out": ["gender", "nominate_dim1"]},
-        {"covariates": ["gender"], "fewest": 8},
+        {"fewest": 8},
     )
 
 

@@ -297,12 +297,14 @@ def test_pairs_stay_together_and_outcomes_are_no_names(learned: Path) -> None:
 
 
 def test_the_name_is_tested_as_well_as_the_latent(learned: Path) -> None:
-    found = outcome(sc.load(learned), "won", pairs="pair", items="texts", baselines=False)
+    found = outcome(sc.load(learned), "won", pairs="pair", items="texts")
     best = found.findings.row(0, named=True)
     named = found.findings.filter(pl.col("name_effect").is_not_null()).row(0, named=True)
     assert best["effect"] > 20
     assert named["name_low"] > 10
     assert "by the words alone" in found.said(named)
+    alone = found.carried.filter(features="names alone").row(0, named=True)
+    assert alone["low"] > 0.5
     assert 0 < len(found.verified) <= len(found.findings)
     assert (found.verified["both_p"] >= found.verified["p"]).all()
     assert f"{len(found.verified)} of them by the name alone as well" in repr(found)

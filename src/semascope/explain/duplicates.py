@@ -15,11 +15,11 @@ import polars as pl
 from semascope.core import InputError
 from semascope.explain.findings import save_result
 from semascope.explain.given import read_keys
+from semascope.explain.near import near_groups
 from semascope.lexicon import Lexicon, stored_vectors
 from semascope.vectors import as_source, blocks
 
 Rows = npt.NDArray[np.int64]
-_BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +95,7 @@ def duplicates(
     sets: Any = None,
     similarity: float = 0.98,
     vectors: Any = None,
+    exact: bool | None = None,
     items: str = "items",
 ) -> Duplicates:
     """Find near-duplicate items by the cosine of their vectors, and those in two sets at once.
@@ -114,6 +115,10 @@ def duplicates(
     vectors : array or path, optional
         Of a lexicon without an encoder: what it was learned from. What the dictionary
         reconstructs is not taken instead, since it is more alike than the items are.
+    exact : bool, optional
+        Compare all rows with all. By default up to 20,000 distinct rows; more are hashed, and of
+        pairs just similar enough one in a thousand is missed (fewer of nearer ones, and of those
+        that others join). ``how["missed"]`` holds that chance, 0 if all were compared.
     items : str, default "items"
         What rows are called in sentences.
 
@@ -128,8 +133,9 @@ def duplicates(
 
     Notes
     -----
-    Vectors are held in memory as float32, up to four times; distances are worked out block by
-    block. Time grows with the square of the number of distinct rows.
+    Vectors are held in memory as float32, up to four times. Time grows with the number of rows
+    where they are hashed, with its square where all are compared (or where one bucket holds very
+    many rows that are alike but not near enough).
 
     Raises
     ------
@@ -165,7 +171,8 @@ def duplicates(
     unit /= np.where(zero, 1, lengths)[:, None]
     kept = np.flatnonzero(~zero)
     first, owner = _distinct(unit[kept])
-    groups = _joined(unit, kept[first], similarity)[owner]
+    joined = near_groups(unit[kept[first]], similarity, exact)
+    groups = joined.groups[owner]
     order = np.argsort(groups, kind="stable")
     cuts = np.flatnonzero(np.diff(groups[order])) + 1
     parts = [kept[part] for part in np.split(order, cuts) if len(part) > 1]
@@ -189,6 +196,7 @@ def duplicates(
         "made_by": f"semascope {version('semascope')}",
         "rows": n,
         "similarity": similarity,
+        "missed": joined.missed,
         "left_out": {"vectors of length 0": int(zero.sum())} if zero.any() else {},
     }
     return Duplicates(found, _between(parts, keys), items, how)
@@ -202,28 +210,6 @@ def _distinct(unit: npt.NDArray[np.float32]) -> tuple[Rows, Rows]:
     packed = whole.view(np.dtype((np.void, whole.itemsize * whole.shape[1]))).ravel()
     _, first, owner = np.unique(packed, return_index=True, return_inverse=True)
     return first, owner.ravel()
-
-
-def _joined(unit: npt.NDArray[np.float32], rows: Rows, similarity: float) -> Rows:
-    """Return for each of some rows the number of its group."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from sklearn.neighbors import NearestNeighbors
-
-    if len(rows) < 2:
-        return np.zeros(len(rows), dtype=np.int64)
-    some = unit[rows]
-    # Of unit vectors; with room for the rounding of float32.
-    radius = float(np.sqrt(max(0.0, 2 - 2 * similarity))) + 1e-6
-    near = NearestNeighbors(radius=radius, algorithm="brute").fit(some)
-    heads, tails = [], []
-    for start in range(0, len(some), _BLOCK):
-        found = near.radius_neighbors(some[start : start + _BLOCK], return_distance=False)
-        heads.append(np.repeat(np.arange(start, start + len(found)), [len(f) for f in found]))
-        tails.append(np.concatenate(found))
-    head, tail = np.concatenate(heads), np.concatenate(tails).astype(np.int64)
-    graph = coo_array((np.ones(len(head), dtype=bool), (head, tail)), shape=(len(some), len(some)))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _between(parts: list[Rows], keys: npt.NDArray[Any] | None) -> pl.DataFrame:

@@ -17,7 +17,13 @@ from semascope.explain.problem import Setting
 
 
 def compared_features(
-    given: Given, side: npt.NDArray[np.uint8], vectors: Any, texts: Any, *, seed: int = 0
+    given: Given,
+    side: npt.NDArray[np.uint8],
+    vectors: Any,
+    texts: Any,
+    *,
+    named: npt.NDArray[np.float64] | None = None,
+    seed: int = 0,
 ) -> pl.DataFrame:
     """Return how well concepts predict the outcome, beside all else that there is; see `carried`.
 
@@ -29,6 +35,8 @@ def compared_features(
         Split of each row: learned on *discover* and *name*, scored on *verify*.
     vectors, texts : array (n, d) and sequence of str, optional
         Without them there is no comparison with them.
+    named : ndarray of float64, shape (n, k), optional
+        Where names say yes, without the codes.
     seed : int
         Random atoms, topics, folds, bootstrap.
 
@@ -48,13 +56,15 @@ def compared_features(
     test = given.setting.problem(np.flatnonzero(verify))
     train = given.setting.problem(np.flatnonzero(~verify))
     fit = train.rows
-    named = np.flatnonzero(given.alive & given.names.is_not_null().to_numpy())
+    with_name = np.flatnonzero(given.alive & given.names.is_not_null().to_numpy())
     alive = np.flatnonzero(given.alive)
-    columns = max(1, len(named) or len(alive))
+    columns = max(1, len(with_name) or len(alive))
     features: dict[str, Any] = {}
-    if len(named):
-        features["named concepts"] = standardised(given.codes[:, named], fit)
-    if len(alive) > len(named):
+    if len(with_name):
+        features["named concepts"] = standardised(given.codes[:, with_name], fit)
+    if named is not None and named.shape[1]:
+        features["names alone"] = standardised(named, fit)
+    if len(alive) > len(with_name):
         features["all concepts"] = standardised(given.codes[:, alive], fit)
     adjusted_for = _covariates(given.setting, np.union1d(train.rows, test.rows))
     if adjusted_for.shape[1]:

@@ -72,51 +72,39 @@ def said_by_names(
     return yes.T, which
 
 
-def test_names(
-    lex: Any,
-    source: Any,
-    relevance: Relevance | None,
-    problem: Problem,
-    m: int,
-    fewest: int,
-) -> tuple[pl.DataFrame, int]:
-    """Return the effects of names, and how many were left out because they state the outcome.
+def read_names(
+    lex: Any, source: Any, relevance: Relevance | None, outcome: str, rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], int]:
+    """Return what `said_by_names` does, without names that state the outcome, and count those.
 
     Parameters
     ----------
     lex : Lexicon or codes
-        Codes have no names that could be tested.
+        Codes have no names that could be read.
     source : pair of VectorSource and str, or None
         What `stored_vectors` returned.
     relevance : Relevance, optional
         How names score rows; by default the lexicon's encoder, or words.
-    problem : Problem
-        The question.
-    m, fewest : int
-        Concepts; rows that must be on either side.
+    outcome : str
+        Its column.
+    rows : ndarray of int64
+        Rows to score.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from semascope.explain import Setting, read_outcome
-    >>> from semascope.explain.named import test_names
-    >>> problem = Setting(read_outcome([1.5, 2.0, 4.0, 5.5])).problem(np.arange(4))
-    >>> test_names(np.eye(4), None, None, problem, 4, 2)[0]["name_p"].null_count()
-    4
+    >>> from semascope.explain.named import read_names
+    >>> read_names(np.eye(4), None, None, "stars", np.arange(4))[0].shape
+    (4, 0)
     """
     if not isinstance(lex, Lexicon) or source is None:
-        nothing = np.zeros((len(problem.rows), 0)), np.zeros(0, dtype=np.int64)
-        return name_effects(problem, *nothing, m, fewest), 0
+        return np.zeros((len(rows), 0), dtype=bool), np.zeros(0, dtype=np.int64), 0
     if relevance is None:
         relevance = phrase_relevance(lex, source[0])
-    yes, which = said_by_names(lex, relevance, problem.rows)
+    yes, which = said_by_names(lex, relevance, rows)
     names = lex.concepts["name"].gather(which).to_list()
-    states = np.array([states_column(n, problem.outcome.name) for n in names], dtype=bool)
-    return name_effects(problem, yes[:, ~states], which[~states], m, fewest), int(states.sum())
-
-
-# Not a test, whatever its name begins with.
-test_names.__test__ = False  # type: ignore[attr-defined]
+    states = np.array([states_column(name, outcome) for name in names], dtype=bool)
+    return yes[:, ~states], which[~states], int(states.sum())
 
 
 def with_both(table: pl.DataFrame, said: pl.DataFrame, ratio: bool) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from semascope.core import SPLITS
 from semascope.explain.feature_sets import compared_features
 from semascope.explain.findings import Findings
 from semascope.explain.given import Given, read_given, read_splits
-from semascope.explain.named import test_names, with_both
+from semascope.explain.named import name_effects, read_names, with_both
 from semascope.explain.subgroups import subgroup_effects
 from semascope.explain.tested import FEWEST, Options, concept_effects
 from semascope.lexicon import Lexicon, Relevance, stored_vectors
@@ -91,8 +91,8 @@ def outcome(
     relevance : Relevance, optional
         How names score rows; by default the lexicon's encoder, or words.
     baselines : bool, default True
-        Fill `carried`: what named concepts, all concepts, covariates, the vectors, words, topics,
-        PCA and random atoms predict.
+        Fill `carried`: what is predicted from named concepts, their names alone, all concepts,
+        covariates, the vectors, words, topics, PCA and random atoms.
     level, knockoff_level, fewest, most, seed
         See `Options`.
     name, unit, items : str, optional
@@ -159,7 +159,10 @@ def outcome(
     table = concept_effects(given.codes, setting, side, options)
     problem = setting.problem(np.flatnonzero(side == SPLITS.index("verify")))
     source = stored_vectors(lex, vectors) if isinstance(lex, Lexicon) else None
-    said, circular = test_names(lex, source, relevance, problem, len(given.names), fewest)
+    rows = np.flatnonzero(~np.isnan(setting.outcome.values)) if baselines else problem.rows
+    yes, which, circular = read_names(lex, source, relevance, setting.outcome.name, rows)
+    here = yes[np.searchsorted(rows, problem.rows)]
+    said = name_effects(problem, here, which, len(given.names), fewest)
     table = pl.concat([table, with_both(table, said, setting.outcome.is_ratio)], how="horizontal")
     subgroups = pl.DataFrame()
     if given.by is not None:
@@ -175,7 +178,9 @@ def outcome(
             texts = lex.items[lex.text] if texts is None and lex.text is not None else texts
             if vectors is None and source[1] == "vectors":
                 vectors = source[0].take(np.arange(len(lex.items)))
-        compared = compared_features(given, side, vectors, texts, seed=seed)
+        named = np.zeros((len(side), len(which)))
+        named[rows] = yes
+        compared = compared_features(given, side, vectors, texts, named=named, seed=seed)
     levels = len(setting.outcome.levels) if "level" in table.columns else 1
     left_out = given.left_out | ({"names that state the outcome": circular} if circular else {})
     for why, count in table.filter(pl.col("note").is_not_null())["note"].value_counts().iter_rows():

@@ -167,3 +167,23 @@ def test_duplicates_and_what_leaks() -> None:
         sc.explain.duplicates(x, sets=["a", "b"])
     with pytest.raises(InputError, match="similarity is a cosine"):
         sc.explain.duplicates(x, similarity=1.5)
+
+
+def test_hashing_finds_the_groups_that_comparing_all_finds() -> None:
+    """Clusters, a clump of rows that are alike but not near enough, and pairs just near enough."""
+    random = np.random.default_rng(3)
+    centres = random.standard_normal((40, 32))
+    x = centres[random.integers(40, size=3000)] + 0.7 * random.standard_normal((3000, 32))
+    x[:200] = centres[0] + 0.25 * random.standard_normal((200, 32))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    aside = random.standard_normal((300, 32))
+    aside -= (aside * x[300:600]).sum(axis=1, keepdims=True) * x[300:600]
+    aside /= np.linalg.norm(aside, axis=1, keepdims=True)
+    x[600:900] = 0.981 * x[300:600] + np.sqrt(1 - 0.981**2) * aside
+    hashed, compared = (sc.explain.duplicates(x, exact=exact) for exact in (False, True))
+    assert hashed.how["missed"] <= 0.001 < 1 - compared.how["missed"]
+    missed = set(map(tuple, compared.table["rows"])) - set(map(tuple, hashed.table["rows"]))
+    assert len(compared.table) >= 250
+    assert len(missed) <= 3
+    unlike = sc.explain.duplicates(x[:200], exact=False, similarity=0.9999)
+    assert len(unlike.table) == 0
