@@ -8,6 +8,9 @@ from typing import Any
 from semascope.explain.kinds import Outcome
 
 
+_BEFORE = "$€£¥"
+
+
 def sentence(row: dict[str, Any], outcome: Outcome, items: str = "items") -> str:
     """Say what one row of the table of findings says.
 
@@ -42,8 +45,7 @@ def sentence(row: dict[str, Any], outcome: Outcome, items: str = "items") -> str
         return f"{who} rank {size} percentile points {_way(effect)} on {outcome.name} {ends}"
     if outcome.kind in ("binary", "multiclass"):
         return f"{who} are {size} points {more} often {_hit(outcome, row.get('level'))} {ends}"
-    unit = "" if outcome.unit == outcome.name else f" {outcome.unit}"
-    return f"{who} have {_a(outcome.name)} that is {size}{unit} {_way(effect)} {ends}"
+    return f"{who} have a {outcome.name} that is {_sized(size, outcome)} {_way(effect)} {ends}"
 
 
 def by_name(row: dict[str, Any], outcome: Outcome) -> str:
@@ -56,16 +58,21 @@ def by_name(row: dict[str, Any], outcome: Outcome) -> str:
     >>> row = {"name_effect": 4.0, "name_low": 1.0, "name_high": 7.0}
     >>> by_name(row, read_outcome([0, 1], "paired"))
     'by the words alone 4 [1, 7]'
+    >>> by_name({"name_effect": 1.0, "name_low": -2.0, "name_high": 4.0}, read_outcome([0, 1]))
+    'not by the words alone: 1 [-2, 4]'
     """
     if row.get("name_effect") is None:
         return ""
     effect, low, high = row["name_effect"], row["name_low"], row["name_high"]
-    if not outcome.is_ratio and row.get("effect", 1) < 0:
+    none = 1.0 if outcome.is_ratio else 0.0
+    up = row.get("effect", effect) >= none
+    same = low > none if up else high < none
+    if not up and not outcome.is_ratio:
         # Told in the direction of the finding.
         effect, low, high = -effect, -high, -low
     width = high - low
-    ends = f"[{number(low, width)}, {number(high, width)}]"
-    return f"by the words alone {number(effect, width)} {ends}"
+    said = f"{number(effect, width)} [{number(low, width)}, {number(high, width)}]"
+    return f"by the words alone {said}" if same else f"not by the words alone: {said}"
 
 
 def number(value: float, width: float) -> str:
@@ -102,8 +109,10 @@ def _hit(outcome: Outcome, level: str | None) -> str:
     return level if alone else f"{outcome.name} = {level}"
 
 
-def _a(name: str) -> str:
-    return f"a {name}"
+def _sized(size: str, outcome: Outcome) -> str:
+    if outcome.unit == outcome.name:
+        return size
+    return f"{outcome.unit}{size}" if outcome.unit in _BEFORE else f"{size} {outcome.unit}"
 
 
 def _way(effect: float) -> str:
