@@ -112,7 +112,8 @@ def report(name: str, limit: int, show: int, baselines: bool) -> None:
     asked = SETS[name](limit)
     lexicon = lexicon_of(name, asked, limit)
     options: dict[str, Any] = asked.options | {"seed": SEED, "items": asked.items_called}
-    found = outcome(lexicon, asked.y, **options)
+    y = asked.y if asked.values is None else asked.values(lexicon.items)
+    found = outcome(lexicon, y, **options)
     units = found.how["tested"]["units"]
     print(f"\n## {name}: {found.headline}; {units} tested units, {len(found.table)} effects")
     for line in found.sentences[:show]:
@@ -122,7 +123,7 @@ def report(name: str, limit: int, show: int, baselines: bool) -> None:
     for kind in BASELINES if baselines else ():
         other = baseline_of(name, kind, lexicon, found, asked, limit)
         try:
-            results[kind] = outcome(other, asked.y, **options)
+            results[kind] = outcome(other, y, **options)
         except InputError as err:
             print(f"  {kind}: {err}")
             continue

@@ -16,6 +16,7 @@ from semascope.cli import main
 from semascope.core import InputError, split_of
 from semascope.explain import Findings, compare, outcome
 from semascope.lexicon import AnyName
+from semascope.pipeline import BASELINES, baseline_lexicon
 
 N, M = 700, 24
 PLANTED = 2
@@ -308,6 +309,26 @@ def test_the_name_is_tested_as_well_as_the_latent(learned: Path) -> None:
     assert 0 < len(found.verified) <= len(found.findings)
     assert (found.verified["both_p"] >= found.verified["p"]).all()
     assert f"{len(found.verified)} of them by the name alone as well" in repr(found)
+
+
+def test_directions_that_nobody_learned_are_explained_alike() -> None:
+    x = np.random.default_rng(4).standard_normal((600, 6)).astype(np.float32)
+    items = pl.DataFrame({"side": np.where(x[:, 0] > 0.5, "left", "right"), "liking": x[:, 0]})
+    lex = sc.learn(items, vectors=x, components=8, active=2, leave_out=["liking"],
+                   baseline=False, progress=False)  # fmt: skip
+    shares = [0.3, 0.2, 0.1]
+    for kind in BASELINES:
+        other = baseline_lexicon(lex, kind, shares, vectors=x)
+        assert other.concepts["prevalence"].to_numpy() == pytest.approx(shares, abs=0.05)
+        assert (other.splits == lex.splits).all()
+        found = outcome(other, "liking", vectors=x, baselines=False, fewest=5)
+        assert found.table["p"].null_count() < 3
+    with pytest.raises(InputError, match="no baseline 'noise'; baselines: random atoms"):
+        baseline_lexicon(lex, "noise", shares, vectors=x)
+    with pytest.raises(InputError, match="above 0 and below 1"):
+        baseline_lexicon(lex, "PCA axes", [0.0], vectors=x)
+    with pytest.raises(InputError, match="pass vectors="):
+        baseline_lexicon(lex, "PCA axes", shares)
 
 
 def test_a_name_that_states_the_outcome_is_not_tested(learned: Path) -> None:

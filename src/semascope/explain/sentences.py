@@ -35,7 +35,7 @@ def sentence(row: dict[str, Any], outcome: Outcome, items: str = "items") -> str
     who = f"{items} with {_named(row)}"
     effect, low, high = row["effect"], row["low"], row["high"]
     if outcome.is_ratio:
-        return f"{who} have {_times(effect, low, high, _of(outcome))}"
+        return f"{who} have {_times(effect, low, high, f' the {_of(outcome)}')}"
     size, ends = ends_text(effect, low, high)
     more = "more" if effect >= 0 else "less"
     if outcome.kind == "paired":
@@ -71,6 +71,8 @@ def by_name(row: dict[str, Any], outcome: Outcome) -> str:
         effect, low, high = -effect, -high, -low
     width = high - low
     said = f"{number(effect, width)} [{number(low, width)}, {number(high, width)}]"
+    if outcome.is_ratio:
+        said = _times(effect, low, high)
     return f"by the words alone {said}" if same else f"not by the words alone: {said}"
 
 
@@ -122,9 +124,9 @@ def _of(outcome: Outcome) -> str:
     return f"hazard of {outcome.name}" if outcome.kind == "survival" else outcome.name
 
 
-def _times(effect: float, low: float, high: float, what: str) -> str:
+def _times(effect: float, low: float, high: float, what: str = "") -> str:
     digits = ".2f" if high < 100 else ".3g"
-    return f"{effect:{digits}} times the {what} [{low:{digits}}, {high:{digits}}]"
+    return f"{effect:{digits}} times{what} [{low:{digits}}, {high:{digits}}]"
 
 
 def ends_text(effect: float, low: float, high: float) -> tuple[str, str]:
