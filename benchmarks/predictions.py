@@ -40,7 +40,7 @@ TOPICS = {
     },
     "tweets": {
         "yankees": pl.col("text").str.contains(r"(?i)\b(yankees|jeter)\b"),
-        "hoes": pl.col("text").str.contains(r"(?i)\bhoes?\b"),
+        "an insult": pl.col("text").str.contains(r"(?i)\bhoes?\b"),
     },
     "trec": {
         "cities": pl.col("text").str.contains(r"(?i)\b(city|cities)\b"),

@@ -220,7 +220,8 @@ def test_on_the_command_line(monkeypatch: Any, capsys: Any, tmp_path: Path) -> N
     from semascope.cli import main
 
     x = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
-    lex = sc.learn(vectors=x, components=10, active=3, progress=False, out=tmp_path / "x.lexicon")
+    lex = sc.learn(vectors=x, components=10, active=3, max_rows=4000, baseline=False,
+                   progress=False, out=tmp_path / "x.lexicon")  # fmt: skip
     np.save("x.npy", x)
     Path("heads.py").write_text("def score(x):\n    return x[:, 1] - x[:, 2]\n")
 
