@@ -20,10 +20,11 @@ fi
 packages=(torch==2.9.1)
 for name in numpy scipy safetensors filelock typing_extensions sympy mpmath networkx Jinja2 \
   MarkupSafe fsspec hypothesis sortedcontainers pytest pluggy iniconfig packaging Pygments rich \
-  markdown-it-py mdurl scikit-learn joblib threadpoolctl narwhals polars polars-runtime-32; do
+  markdown-it-py mdurl scikit-learn joblib threadpoolctl narwhals polars polars-runtime-32 \
+  cloudpickle; do
   packages+=("$(grep -i "^$name==" constraints.txt)")
 done
-if [ ! -e "$at/site/polars" ]; then
+if [ ! -e "$at/site/cloudpickle" ]; then
   "$host" -m pip install --quiet --target "$at/site" --no-deps --only-binary :all: \
     --implementation cp --python-version "$python" \
     --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
