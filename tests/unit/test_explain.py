@@ -389,9 +389,20 @@ def test_slices_on_the_command_line(learned: Path, monkeypatch: Any, capsys: Any
     data = json.loads(run(monkeypatch, capsys, *asked, "--json"))
     assert data["sentences"] == found.sentences
     # The topic says it in one part, so nothing longer is needed.
-    topic = run(monkeypatch, capsys, *asked, "--column", "topic", "--out", "slices.csv")
+    topic = run(
+        monkeypatch,
+        capsys,
+        *asked,
+        "--column",
+        "topic",
+        "--out",
+        "slices.csv",
+        "--plot",
+        "slices.png",
+    )
     assert "higher for texts where topic = train" in " ".join(topic.split())
     assert len(pl.read_csv("slices.csv")) > 0
+    assert Path("slices.png").stat().st_size > 2000
     alone = json.loads(run(monkeypatch, capsys, *asked, "--concepts-only", "--json"))
     assert alone["sentences"]
     assert {row["rule"] for row in alone["table"]} == {None}

@@ -73,6 +73,10 @@ def test_calls_are_batched_and_a_budget_is_kept(planted: Any) -> None:
     assert 2000 < sum(poor.sizes) <= 4000
     assert 2 <= len(part.split) < 20
     assert "a budget of 4,000 vectors" in part.notes[0]
+    few = prediction(dictionary, poor, x, methods=["occlusion"], tests=(), most_rows=25)
+    assert few.notes == ["25 of 240 items were explained: chosen at random"]
+    with pytest.raises(InputError, match="n must be a power of 2"):
+        prediction(dictionary, poor, x, points=3)
     with pytest.raises(InputError, match="a budget of 300 vectors is too small: two items take"):
         prediction(dictionary, poor, x, budget=300)
 

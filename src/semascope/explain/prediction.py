@@ -161,7 +161,8 @@ def prediction(
     chosen = _chosen(some, model, how, tests, most_items, seed)
     notes = []
     if len(chosen) < some.n:
-        why = f"a budget of {budget:,} vectors" if len(chosen) < most_items else "chosen at random"
+        full = budget is None or len(chosen) == min(most_items, len(some.rows))
+        why = "chosen at random" if full else f"a budget of {budget:,} vectors"
         notes.append(f"{len(chosen):,} of {some.n:,} {items} were explained: {why}")
     with shown_progress("predict", len(chosen), items, progress) as bar:
         scored, splits = _asked(some, model, how, chosen, bar.advance)

@@ -76,12 +76,6 @@ def sobol_total(
     >>> found.round(2).tolist()
     [0.36, 0.64]
     """
-    if estimator not in ESTIMATORS:
-        raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}, got '{estimator}'")
-    if n < 2 or n & (n - 1):
-        raise InputError(f"n must be a power of 2, at least 2, got {n}")
-    if repeats < 2 or k < 1:
-        raise InputError(f"repeats must be at least 2 and k at least 1, got {repeats} and {k}")
     found = answered_by(value, ask_sobol(k, n, estimator=estimator, repeats=repeats, seed=seed))
     return found[0], found[1]
 
@@ -90,6 +84,12 @@ def ask_sobol(
     k: int, n: int = 64, *, estimator: Estimator = "jansen", repeats: int = 4, seed: int | None = 0
 ) -> Asking[tuple[Floats, Floats]]:
     """Ask for `sobol_total`: ``n (k + 1) repeats`` vectors."""
+    if estimator not in ESTIMATORS:
+        raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}, got '{estimator}'")
+    if n < 2 or n & (n - 1):
+        raise InputError(f"n must be a power of 2, at least 2, got {n}")
+    if repeats < 2 or k < 1:
+        raise InputError(f"repeats must be at least 2 and k at least 1, got {repeats} and {k}")
     out = np.empty((repeats, k))
     points = _points(k, n, repeats, seed)
     at_once = max(1, _MOST_NUMBERS // (n * k))

@@ -52,6 +52,10 @@ def test_a_planted_failure_is_found_by_name(planted: Any) -> None:
     assert row["support"] == pytest.approx(inside[verify].mean())
     assert row["adds_p"] < 0.01
     assert "points higher for reviews with “tea” where kind = old" in found.sentences[0]
+    (axes,) = found.plot().axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert f"with “tea” where kind = old  ·  {row['n']}" in labels
+    assert len(labels) == len(found.table)
 
 
 def test_what_is_absent_and_numbers_are_found(planted: Any) -> None:
