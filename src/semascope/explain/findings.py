@@ -72,8 +72,8 @@ class Findings:
         """Findings that hold as they are put in words.
 
         Of these the concept and what its name says alone both go with the outcome, in the same
-        direction, with a ``both_q`` up to the level. A direction that nobody can name may go with
-        an outcome too; this is the number to compare dictionaries by.
+        direction, with a ``both_q`` up to the level. Many or few say little about a dictionary:
+        rows drawn at random may have as many; see `pipeline.baseline_lexicon`.
         """
         named = self.table.filter(pl.col("both_q") <= self.level, pl.col("q") <= self.level)
         return named.sort("both_q", "both_p", maintain_order=True)
