@@ -1,5 +1,8 @@
 """Clothes: concepts of Fashion-MNIST pixels, shown as contrast sheets.
 
+With images in files (`semascope learn --images`) a language model that sees can name such concepts:
+`semascope name LEXICON --vectors FILE`.
+
 Run: SEMASCOPE_DATA=... python docs/gallery/clothes.py [FOLDER]
 """
 

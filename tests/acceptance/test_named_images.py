@@ -14,7 +14,9 @@ import polars as pl
 import pytest
 from PIL import Image
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from tests.unit.llm.conftest import ModelServer
 from tests.unit.llm.seeing import pictures_in
 
@@ -38,11 +40,16 @@ def idx(name: str, header: int, most: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def eye():
-    """A classifier of small pictures, learned on images that the lexicon does not have."""
+def others() -> tuple[np.ndarray, np.ndarray]:
+    """Images that the lexicon does not have, and their classes."""
     images = idx("train20k-images-idx3-ubyte.gz", 16, 3000).reshape(-1, 784) / 255
-    labels = idx("train20k-labels-idx1-ubyte.gz", 8, 3000)
-    return LogisticRegression(C=0.02, max_iter=60).fit(images, labels)
+    return images, idx("train20k-labels-idx1-ubyte.gz", 8, 3000)
+
+
+@pytest.fixture(scope="module")
+def eye(others):
+    """A classifier of small pictures."""
+    return LogisticRegression(C=0.02, max_iter=300).fit(*others)
 
 
 def classes_of(eye, tiles: list[Image.Image]) -> list[str]:
@@ -77,13 +84,16 @@ def looking(eye):
     return model
 
 
-def test_clothes_are_named_by_sight_and_trust_is_what_labels_say(eye, tmp_path, monkeypatch):
+def test_clothes_are_named_by_sight_and_trust_is_what_labels_say(
+    others, eye, tmp_path, monkeypatch
+):
     monkeypatch.setenv("SEMASCOPE_CACHE", str(tmp_path / "cache"))
     images = idx("t10k-images-idx3-ubyte.gz", 16, ROWS).reshape(-1, 28, 28)
     labels = idx("t10k-labels-idx1-ubyte.gz", 8, ROWS)
     for i, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
-    x = PCA(30, random_state=0).fit_transform(images.reshape(ROWS, -1) / 255.0).astype(np.float32)
+    encoder = make_pipeline(PCA(50, random_state=0), LinearDiscriminantAnalysis()).fit(*others)
+    x = encoder.transform(images.reshape(ROWS, -1) / 255).astype(np.float32)
     items = pl.DataFrame({"file": [str(tmp_path / f"{i}.png") for i in range(ROWS)]})
     lexicon = sc.learn(
         items, vectors=x, images="file", components=12, active=2, baseline=False, progress=False
@@ -99,20 +109,23 @@ def test_clothes_are_named_by_sight_and_trust_is_what_labels_say(eye, tmp_path, 
     finally:
         server.close()
     table = named.concepts.filter(pl.col("name").is_not_null())
-    assert 0.9 * coming.requests <= report.asked <= 1.1 * coming.requests
+    # Not all have four names, nor one that holds up: the forecast is the most.
+    assert 0.6 * coming.requests <= report.asked <= coming.requests
     assert report.parsed == report.asked
     assert len(table) >= 6
-    assert table.filter(verdict="trusted").height >= 4
-    # What a few looks of a classifier say agrees with what the labels of all rows say.
-    true, rows = [], np.flatnonzero(named.splits == 2)
+    # What a few looks of a classifier say is near to what labels say of all rows it drew from.
+    drawn = ready.material.contrasts(lexicon.dictionary, lexicon.base_codes, "verify")
+    true = []
     for j, name in named.concepts.with_row_index().select("index", "name").iter_rows():
         if name is not None:
             known = set(re.findall(r"[a-z-]+", name)) & set(CLASSES)
-            shows = np.array([CLASSES[k] in known for k in labels[rows]], dtype=float)
-            active = np.isin(rows, named.base_codes.column(int(j))[0])
-            order = np.argsort(~active, kind="stable")
-            true.append(float(auroc(shows[None, order], int(active.sum()))[0]))
+            rows = np.concatenate([drawn[j].active, drawn[j].inactive])
+            shows = np.array([[CLASSES[k] in known for k in labels[rows]]], dtype=float)
+            true.append(float(auroc(shows, len(drawn[j].active))[0]))
     off = np.abs(np.array(true) - table["trust"].to_numpy())
-    assert off.mean() < 0.15
-    assert (found["value"] - table["trust"]).abs().mean() < 0.1
-    print(f"{len(table)} of 12 named, trust off by {off.mean():.3f}, {report}")
+    assert off.mean() < 0.1
+    inside = (table["trust_low"].to_numpy() <= true) & (true <= table["trust_high"].to_numpy())
+    assert inside.mean() > 0.7
+    assert (table["trust"] - table["trust_null"]).mean() > 0.15
+    # Asked again, about the same pictures.
+    np.testing.assert_allclose(found["value"], table["trust"])
