@@ -380,7 +380,7 @@ def test_tensors_round_trip(tmp_path: Path, array: np.ndarray) -> None:
 def test_tensors_are_written_block_by_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semascope.core.files._BLOCK", 7)
+    monkeypatch.setattr("semascope.core.tensors._BLOCK", 7)
     rows = np.arange(60.0).reshape(20, 3)
     save_tensors(tmp_path / "t.safetensors", {"x": rows})
     assert np.array_equal(load_tensors(tmp_path / "t.safetensors")[0]["x"], rows)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
+
+_NO_ROOM = 1 << 16
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
@@ -33,6 +36,8 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     try:
         table.write_parquet(path)
     except PolarsError as err:
-        if f"os error {errno.ENOSPC}" in str(err):
+        # While it writes the footer polars does not say what went wrong.
+        full = shutil.disk_usage(path.parent).free < _NO_ROOM
+        if full or f"os error {errno.ENOSPC}" in str(err):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from err
         raise
