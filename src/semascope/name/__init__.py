@@ -20,7 +20,6 @@ from semascope.name.families import (
     group_concepts,
     name_families,
     shared_rows,
-    tells,
 )
 from semascope.name.found import Found
 from semascope.name.held_in import aurocs
@@ -35,6 +34,7 @@ from semascope.name.picture_cases import few, picture_cases, with_images
 from semascope.name.sequences import find_patterns
 from semascope.name.sheets import Band, Sheet, contrast_sheet, exemplars
 from semascope.name.subgroups import find_rules
+from semascope.name.tells import tells
 from semascope.name.values import Association, associations, describing_columns
 
 __all__ = [
