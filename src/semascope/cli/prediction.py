@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from semascope.cli.functions import function_at
 from semascope.cli.main import app
 from semascope.explain import Prediction
 from semascope.lexicon import load
@@ -104,54 +101,6 @@ def prediction(
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     print_prediction(found, told)
-
-
-def function_at(where: str) -> Callable[..., Any]:
-    """Return the callable that is named as ``module:function`` or ``file.py:function``.
-
-    It is imported as Python does it, from the working folder as well; semascope itself unpickles
-    nothing.
-
-    Raises
-    ------
-    InputError
-        If there is no such module or function.
-
-    Examples
-    --------
-    >>> from semascope.cli.prediction import function_at
-    >>> function_at("math:sqrt")(9.0)
-    3.0
-    """
-    from semascope.core import InputError, did_you_mean
-
-    name, _, attribute = where.rpartition(":")
-    if not name or not attribute:
-        raise InputError(f"--predict is module:function or file.py:function, got '{where}'")
-    if name.endswith(".py"):
-        path = Path(name)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if not path.is_file() or spec is None or spec.loader is None:
-            raise InputError(f"--predict: there is no file {name}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    else:
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as err:
-            if err.name is None or not f"{name}.".startswith(f"{err.name}."):
-                raise
-            raise InputError(f"--predict: there is no module {name}") from err
-        finally:
-            sys.path.pop(0)
-    found = getattr(module, attribute, None)
-    if not callable(found):
-        known = [one for one in vars(module) if callable(vars(module)[one])]
-        raise InputError(
-            f"--predict: {name} has no function '{attribute}'{did_you_mean(attribute, known)}"
-        )
-    return found  # type: ignore[no-any-return]
 
 
 def print_prediction(found: Prediction, rows: dict[int, list[str]] | None = None) -> None:

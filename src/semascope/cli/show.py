@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from semascope.cli.functions import function_at
 from semascope.cli.main import app
 from semascope.core import InputError, did_you_mean
 from semascope.lexicon import Lexicon, load
@@ -84,7 +85,21 @@ def show(
         typer.Option(help="Folder to write a picture into for each concept, or for --concept."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="For --sheets: folder of the images, if they were moved.")
+        Path | None,
+        typer.Option(help="For --sheets and --parts: folder of the images, if they were moved."),
+    ] = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="What fires a concept in its items: words, patches, events, columns."
+        ),
+    ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="For --parts and --sheets: your function from items to vectors, as "
+            "module:function or file.py:function."
+        ),
     ] = None,
     by: Annotated[
         str | None,
@@ -114,8 +129,12 @@ def show(
         from semascope.pipeline import write_sheets
 
         one = None if concept is None else [concept]
-        drawn = write_sheets(opened, sheets, concepts=one, images=images)
+        encode = None if encoder is None else function_at(encoder, "--encoder")
+        drawn = write_sheets(opened, sheets, concepts=one, images=images, encode=encode)
         typer.echo(f"{len(drawn)} sheets in {sheets}")
+        return
+    if parts:
+        _parts(opened, concept, encoder, images, format)
         return
     if by is not None:
         _by(opened, by, concept, vectors, format, most)
@@ -164,6 +183,25 @@ def _families(lexicon: Lexicon, format: Format) -> None:
         print_families(lexicon)
     else:
         raise InputError("families print as table or json")
+
+
+def _parts(
+    lexicon: Lexicon, concept: str | None, encoder: str | None, images: Path | None, format: Format
+) -> None:
+    from semascope.cli.parts import print_parts
+    from semascope.pipeline import firing_parts
+
+    encode = None if encoder is None else function_at(encoder, "--encoder")
+    concepts = None if concept is None else [concept]
+    found = firing_parts(lexicon, encode, concepts=concepts, images=images)
+    if format is Format.json:
+        typer.echo(json.dumps(found.to_dicts(), indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        typer.echo(found.write_csv(), nl=False)
+    elif format is Format.md:
+        raise InputError("parts print as table, json or csv")
+    else:
+        print_parts(found)
 
 
 def _contradictions(

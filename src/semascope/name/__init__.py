@@ -24,6 +24,7 @@ from semascope.name.families import (
 from semascope.name.found import Found
 from semascope.name.held_in import aurocs
 from semascope.name.images import Pictures
+from semascope.name.item_parts import column_parts, event_parts, image_parts
 from semascope.name.joins import with_joined_names
 from semascope.name.levels import by_bank
 from semascope.name.matching import ByBank
@@ -72,6 +73,7 @@ __all__ = [
     "by_values",
     "candidate_phrases",
     "cases_of",
+    "column_parts",
     "combine_names",
     "conditions",
     "contrast_sheet",
@@ -79,6 +81,7 @@ __all__ = [
     "default_namers",
     "default_scorers",
     "describing_columns",
+    "event_parts",
     "exemplars",
     "few",
     "find_patterns",
@@ -86,6 +89,7 @@ __all__ = [
     "firing_spans",
     "gather_evidence",
     "group_concepts",
+    "image_parts",
     "merged",
     "name_concepts",
     "name_families",

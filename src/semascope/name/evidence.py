@@ -27,11 +27,14 @@ class Part:
     row : int
         The item.
     text : str
-        The part as people read it: words, a sentence, ``column = value``.
+        The part as people read it: words, a sentence, ``column = value``, an event, where a patch
+        of an image lies.
     share : float
         How much of the activation is lost without the part, from 0 to 1.
     start, stop : int or None
-        Where it stands in the item's text, in characters.
+        Where it stands in the item's text, in characters; of events, in the sequence.
+    box : tuple of four float, optional
+        Left, top, right and bottom of a patch, as shares of the image's width and height.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class Part:
     share: float
     start: int | None = None
     stop: int | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 PartFinder = Callable[[Sequence[Contrast]], list[tuple[Part, ...]]]

@@ -12,14 +12,10 @@ import polars as pl
 from semascope.discover import Dictionary
 from semascope.lexicon import Contrast
 from semascope.name.evidence import Part, PartFinder
+from semascope.name.occlusion import LEAST_SHARE, blocks, occluded
 
 _MOST_PARTS = 16
 _MOST_WORDS = 256
-_EACH = 3
-_LOOKED_AT = 20
-_KEPT = 12
-_LEAST_SHARE = 0.1
-_BATCH = 1024
 _WORD = re.compile(r"\S+")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?;\n]+(?=\s|$)|$)", re.DOTALL)
 
@@ -62,13 +58,18 @@ def segments(text: str, *, most: int = _MOST_PARTS) -> list[tuple[int, int]]:
 
 
 def text_parts(
-    texts: pl.Series, embed: Embed, dictionary: Dictionary, *, most_passes: int = 4096
+    texts: pl.Series,
+    embed: Embed,
+    dictionary: Dictionary,
+    *,
+    each: int = 3,
+    most_passes: int = 4096,
 ) -> PartFinder:
     """Make a function that finds the words or sentences that fire each concept.
 
     Active texts are embedded without each of their parts; a part's share is how much of the
     pre-activation is lost with it. One text serves all concepts that it fires, and texts are taken
-    until every concept has three, or `most_passes` texts were embedded.
+    until every concept has `each`, or `most_passes` texts were embedded.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def text_parts(
         Turns texts into vectors, by the encoder of the rows.
     dictionary : Dictionary
         Its encoder says how strongly a vector fires.
+    each : int, default 3
+        Texts looked at for each concept.
     most_passes : int, default 4096
         Texts embedded at most.
 
@@ -107,92 +110,25 @@ def text_parts(
     'late'
     """
 
+    def cut(row: int) -> list[tuple[int, int]]:
+        return segments(str(texts[row])) if texts[row] else []
+
+    def named(row: int, span: tuple[int, int], share: float) -> Part:
+        return Part(row, str(texts[row])[slice(*span)], share, *span)
+
     def find(drawn: Sequence[Contrast]) -> list[tuple[Part, ...]]:
-        cut = _chosen_rows(drawn, texts, most_passes)
-        wanted: dict[int, list[int]] = {row: [] for row in cut}
-        for latent, contrast in enumerate(drawn):
-            for row in contrast.active.tolist():
-                if row in wanted:
-                    wanted[row].append(latent)
-        found: list[list[Part]] = [[] for _ in drawn]
-        for block in _blocks(cut):
-            variants = [v for row in block for v in _without(str(texts[row]), cut[row])]
-            vectors = _embedded(embed, variants)
-            at = 0
-            for row in block:
-                n = len(cut[row]) + 1
-                _add_parts(found, dictionary, vectors[at : at + n], row, cut[row], wanted[row])
-                at += n
-        return [
-            tuple(
-                Part(p.row, str(texts[p.row])[p.start : p.stop], p.share, p.start, p.stop)
-                for p in sorted(parts, key=lambda p: (-p.share, p.row, p.start))[:_KEPT]
-            )
-            for parts in found
-        ]
+        return occluded(
+            drawn, dictionary, cut=cut, named=named, most_passes=most_passes, each=each,
+            without=lambda row, parts: _without(str(texts[row]), parts),
+            embed=lambda variants: _embedded(embed, variants),
+        )  # fmt: skip
 
     return find
-
-
-def _chosen_rows(
-    drawn: Sequence[Contrast], texts: pl.Series, most_passes: int
-) -> dict[int, list[tuple[int, int]]]:
-    """Choose texts so that every concept has some of its strongest, and cut them into parts."""
-    cut: dict[int, list[tuple[int, int]]] = {}
-    passes = 0
-    for turn in range(1, _EACH + 1):
-        for contrast in drawn:
-            strongest = contrast.active[:_LOOKED_AT].tolist()
-            if sum(row in cut for row in strongest) >= turn:
-                continue
-            for row in strongest:
-                if row in cut or not texts[row]:
-                    continue
-                parts = segments(str(texts[row]))
-                if passes + len(parts) + 1 > most_passes:
-                    return cut
-                if len(parts) > 1 or str(texts[row]).strip():
-                    cut[row] = parts
-                    passes += len(parts) + 1
-                    break
-    return cut
-
-
-def _blocks(cut: dict[int, list[tuple[int, int]]]) -> list[list[int]]:
-    blocks: list[list[int]] = []
-    size = _BATCH
-    for row in sorted(cut):
-        if size + len(cut[row]) + 1 > _BATCH:
-            blocks.append([])
-            size = 0
-        blocks[-1].append(row)
-        size += len(cut[row]) + 1
-    return blocks
 
 
 def _without(text: str, parts: list[tuple[int, int]]) -> list[str]:
     left = [f"{text[:start].rstrip()} {text[stop:].lstrip()}".strip() for start, stop in parts]
     return [text, *left]
-
-
-def _add_parts(
-    found: list[list[Part]],
-    dictionary: Dictionary,
-    vectors: npt.NDArray[np.float32],
-    row: int,
-    parts: list[tuple[int, int]],
-    latents: list[int],
-) -> None:
-    encoder, bias = dictionary.encoder[latents], dictionary.encoder_bias[latents]
-    pre = vectors @ encoder.T + bias
-    for k, latent in enumerate(latents):
-        whole = float(pre[0, k])
-        if not whole > 0:
-            continue
-        share = np.nan_to_num(np.clip((whole - pre[1:, k]) / whole, 0, 1), nan=1.0)
-        for (start, stop), s in zip(parts, share.tolist(), strict=True):
-            if s >= _LEAST_SHARE:
-                found[latent].append(Part(row, "", s, start, stop))
 
 
 def _embedded(embed: Embed, variants: list[str]) -> npt.NDArray[np.float32]:
@@ -212,7 +148,7 @@ def firing_spans(
     direction: npt.NDArray[np.float32],
     bias: float = 0.0,
     *,
-    least: float = _LEAST_SHARE,
+    least: float = LEAST_SHARE,
 ) -> list[list[tuple[int, int]]]:
     """Return for each text the parts that most of one concept's activation depends on.
 
@@ -247,7 +183,7 @@ def firing_spans(
     """
     cut = [segments(text) for text in texts]
     out: list[list[tuple[int, int]]] = []
-    for block in _blocks(dict(enumerate(cut))):
+    for block in blocks({i: len(parts) for i, parts in enumerate(cut)}):
         variants = [v for i in block for v in _without(texts[i], cut[i])]
         pre = _embedded(embed, variants) @ direction + bias
         at = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from semascope.name.images import opened, pillow, sized
 
 _INK, _PALE, _PAPER = "#1b2430", "#5d6976", "#ffffff"
 _TILE, _EDGE = "#eef1f4", "#d5dbe1"
-_ACTIVE, _INACTIVE = "#0b7285", "#d9480f"
+_ACTIVE, _INACTIVE, _FRAME = "#0b7285", "#d9480f", "#e64980"
 _MARGIN, _GAP, _APART, _LABEL, _TITLE = 20, 6, 16, 148, 62
 _NAMES = {
     1: ["Active"],
@@ -24,6 +25,9 @@ _NAMES = {
     4: ["Strongest", "Strong", "Weak", "Weakest"],
     5: ["Strongest", "Strong", "Middle", "Weak", "Weakest"],
 }
+
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ def contrast_sheet(
     bands: int = 3,
     each: int = 10,
     size: int = 84,
+    boxes: Mapping[int, Sequence[Box]] | None = None,
 ) -> Sheet:
     """Draw the images that fire a concept, band by band, above near-misses and random ones.
 
@@ -160,6 +165,8 @@ def contrast_sheet(
         See `exemplars`.
     size : int, default 84
         Edge of an image in pixels.
+    boxes : dict of int to sequences of (left, top, right, bottom), optional
+        Patches of rows to frame, as shares of width and height; see `image_parts`.
 
     Returns
     -------
@@ -215,10 +222,20 @@ def contrast_sheet(
             paper.paste(picture, place, picture)
             # White images need an edge.
             pen.rectangle((left, top, left + size - 1, top + size - 1), outline=_EDGE)
+            for box in (boxes or {}).get(int(row), ()):
+                pen.rectangle(_framed(box, place, picture.size), outline=_FRAME, width=2)
             shown += 1
     out = io.BytesIO()
     paper.save(out, "PNG", optimize=True)
     return Sheet(out.getvalue(), shown, unreadable)
+
+
+def _framed(box: Box, place: tuple[int, int], size: tuple[int, int]) -> tuple[int, ...]:
+    edges = [
+        start + round(share * length)
+        for share, start, length in zip(box, place * 2, size * 2, strict=True)
+    ]
+    return edges[0], edges[1], edges[2] - 1, edges[3] - 1
 
 
 def _tops(groups: list[Band], step: int) -> list[int]:

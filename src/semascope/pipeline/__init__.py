@@ -3,6 +3,7 @@
 from semascope.pipeline.baselines import BASELINES, baseline_lexicon
 from semascope.pipeline.broken_down import BrokenDown, trust_by
 from semascope.pipeline.edits import measure_edits, name_edits
+from semascope.pipeline.firing import firing_parts
 from semascope.pipeline.renaming import Renaming, prepare_renaming
 from semascope.pipeline.request import Request
 from semascope.pipeline.run import run
@@ -18,6 +19,7 @@ __all__ = [
     "Verified",
     "Verifying",
     "baseline_lexicon",
+    "firing_parts",
     "measure_edits",
     "name_edits",
     "prepare_renaming",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from semascope.core import InputError, generator, progress, require_writable
 from semascope.lexicon import Contrast, Lexicon, split_rows
-from semascope.name import Sheet, contrast_sheet, exemplars
+from semascope.name import Sheet, contrast_sheet, exemplars, image_parts
+from semascope.name.cases import NOTHING
+from semascope.name.sheets import Box
 
 _RANDOM = 50
+_PATCHES = 16
 
 
 def write_sheets(
@@ -21,6 +25,7 @@ def write_sheets(
     *,
     concepts: Sequence[str] | None = None,
     images: str | Path | None = None,
+    encode: Any = None,
     show_progress: bool = False,
 ) -> dict[str, Path]:
     """Write a picture for each concept: images that fire it, from strong to weak, and near-misses.
@@ -37,6 +42,10 @@ def write_sheets(
         Ids or names; by default all that are active.
     images : path, optional
         What relative paths start from, if the images were moved since.
+    encode : callable, optional
+        What made the vectors, from a list of ``PIL.Image`` in RGB. With it, the patches that fire
+        the concept are framed: those of 16 that take half as much of the pre-activation with them
+        as the most important one (see `image_parts`). 17 images are embedded for each active one.
     show_progress : bool
         Show a bar.
 
@@ -73,15 +82,10 @@ def write_sheets(
             "this lexicon knows of no images; learn it with --images COLUMN, the column of their "
             "paths"
         )
-    table = lexicon.concepts
-    if concepts is None:
-        alive = (table["became"].list.len() == 0) & (table["prevalence"] > 0)
-        picked = alive.arg_true().to_list()
-    else:
-        picked = [lexicon.row_of(concept) for concept in dict.fromkeys(concepts)]
+    table, picked = lexicon.concepts, picked_concepts(lexicon, concepts)
     start = Path(images) if images is not None else Path(lexicon.info["images"]["folder"])
     paths = lexicon.items[column]
-    drawn = {j: _examples(lexicon, j) for j in picked}
+    drawn = {j: examples_of(lexicon, j) for j in picked}
     shown = [band.rows for c in drawn.values() for band in exemplars(c)]
     check_images(paths, start, np.unique(np.concatenate([np.arange(0), *shown])))
     folder = Path(folder)
@@ -92,7 +96,8 @@ def write_sheets(
         for j in picked:
             id = str(table["id"][j])
             out[id] = folder / f"{id}.png"
-            _sheet(lexicon, j, drawn[j], paths, start).save(out[id])
+            boxes = {} if encode is None else _framed(lexicon, j, drawn[j], paths, start, encode)
+            _sheet(lexicon, j, drawn[j], paths, start, boxes).save(out[id])
             bar.advance()
     return out
 
@@ -130,8 +135,37 @@ def check_images(paths: pl.Series, folder: Path, rows: np.ndarray | None = None)
         )
 
 
-def _examples(lexicon: Lexicon, j: int) -> Contrast:
-    """Return *name* rows of a concept; its near-misses are kept in the lexicon."""
+def picked_concepts(lexicon: Lexicon, concepts: Sequence[str] | None) -> list[int]:
+    """Return the places of concepts by id or name; by default of all that are active.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.pipeline.sheets import picked_concepts
+    >>> x = np.eye(3)[np.arange(90) % 3]
+    >>> picked_concepts(sc.learn(vectors=x, components=3, active=1, progress=False), ["c2", "c0"])
+    [2, 0]
+    """
+    if concepts is not None:
+        return [lexicon.row_of(concept) for concept in dict.fromkeys(concepts)]
+    table = lexicon.concepts
+    return ((table["became"].list.len() == 0) & (table["prevalence"] > 0)).arg_true().to_list()
+
+
+def examples_of(lexicon: Lexicon, j: int) -> Contrast:
+    """Return *name* rows of a concept; its near-misses are kept in the lexicon.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semascope as sc
+    >>> from semascope.pipeline.sheets import examples_of
+    >>> x = np.eye(3)[np.arange(90) % 3]
+    >>> lex = sc.learn(vectors=x, components=3, active=1, progress=False)
+    >>> bool((lex.splits[examples_of(lex, 0).active] == 1).all())
+    True
+    """
     seed = int(lexicon.info.get("seed") or 0)
     rows = split_rows(lexicon.splits, "name", seed=seed)
     m = lexicon.dictionary.n_components
@@ -145,7 +179,36 @@ def _examples(lexicon: Lexicon, j: int) -> Contrast:
     return Contrast(fired[inside][order], values[inside][order], near, other)
 
 
-def _sheet(lexicon: Lexicon, j: int, drawn: Contrast, paths: pl.Series, folder: Path) -> Sheet:
+def _framed(
+    lexicon: Lexicon, j: int, drawn: Contrast, paths: pl.Series, folder: Path, encode: Any
+) -> dict[int, list[Box]]:
+    """Return the patches of shown images that fire a concept; none of those that edits made."""
+    if j >= lexicon.dictionary.n_components:
+        return {}
+    shown = np.concatenate([np.arange(0), *(b.rows for b in exemplars(drawn) if b.active)])
+    rows = [NOTHING] * lexicon.dictionary.n_components
+    rows[j] = Contrast(shown, np.ones(len(shown), dtype=np.float32), NOTHING.near, NOTHING.other)
+    find = image_parts(
+        paths, encode, lexicon.dictionary, folder=folder, each=len(shown) + 1,
+        most=_PATCHES * (len(shown) + 1), most_passes=(_PATCHES + 1) * (len(shown) + 1),
+    )  # fmt: skip
+    boxes: dict[int, list[Box]] = {}
+    most: dict[int, float] = {}
+    for part in find(rows)[j]:
+        # Strongest first.
+        if part.box is not None and part.share >= most.setdefault(part.row, part.share) / 2:
+            boxes.setdefault(part.row, []).append(part.box)
+    return boxes
+
+
+def _sheet(
+    lexicon: Lexicon,
+    j: int,
+    drawn: Contrast,
+    paths: pl.Series,
+    folder: Path,
+    boxes: dict[int, list[Box]],
+) -> Sheet:
     row = lexicon.concepts.row(j, named=True)
     notes = [row["verdict"]] if row["verdict"] else []
     if row["trust"] is not None:
@@ -155,4 +218,8 @@ def _sheet(lexicon: Lexicon, j: int, drawn: Contrast, paths: pl.Series, folder: 
         )
     notes.append(f"{100 * (row['prevalence'] or 0):.1f} % of {len(lexicon.items):,} images")
     title = f"{row['id']} · {row['name'] or '(unnamed)'}"
-    return contrast_sheet(paths, drawn, title=title, note=" · ".join(notes), folder=folder)
+    if boxes:
+        notes.append("framed: what fires it")
+    return contrast_sheet(
+        paths, drawn, title=title, note=" · ".join(notes), folder=folder, boxes=boxes
+    )
