@@ -48,7 +48,7 @@ def test_what_makes_districts_dear(districts: pl.DataFrame) -> None:
     effects = {row["name"]: row for row in found.findings.iter_rows(named=True)}
     assert effects["INLAND"]["high"] < -90_000
     assert effects["high median_income"]["low"] > 100_000
-    assert any("“INLAND” have a median_house_value that is 1" in s for s in found.sentences)
+    assert any("“INLAND” have a median_house_value that is $1" in s for s in found.sentences)
     scores = {row["features"]: row for row in found.carried.iter_rows(named=True)}
     assert 0.45 < scores["named concepts"]["value"] < 0.7
     # A handful of rough concepts keep most of what all numbers tell.
