@@ -373,6 +373,14 @@ def test_the_command_line_says_the_same(
     assert Path("forest.png").stat().st_size > 1000
     assert "no column 'wom'" in run("--outcome", "wom")
     assert "did you mean 'won'" in run("--outcome", "wom")
+    # What cannot be written is refused before the work, so also before this mistake.
+    for files, said in (
+        (("--plot", "a.docx"), "--plot writes .png, .svg and .pdf; got 'a.docx'"),
+        (("--plot", "nowhere/a.png"), "nowhere"),
+        (("--out", "a.docx"), "cannot write '.docx'"),
+        (("--out", "found"), "found exists"),
+    ):
+        assert said in run("--outcome", "wom", *files)
 
 
 def run(monkeypatch: Any, capsys: Any, *arguments: object) -> str:

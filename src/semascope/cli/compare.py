@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,15 @@ from rich.text import Text
 
 from semascope.cli.encode import VECTORS, same_column
 from semascope.cli.main import app
+from semascope.cli.results import (
+    AsJson,
+    Out,
+    Overwrite,
+    Plot,
+    check_files,
+    print_json,
+    write_files,
+)
 from semascope.core import InputError, did_you_mean, listed
 from semascope.explain import Comparison
 from semascope.lexicon import Lexicon, load
@@ -34,20 +42,15 @@ def compare(
     b: Annotated[str | None, typer.Option("--b", help="Value that is B; else all others.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of texts in the files.")] = None,
     level: Annotated[float, typer.Option(help="False-discovery rate of differences.")] = 0.05,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Forest plot to write: .png, .svg or .pdf.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Out = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell which concepts differ between two sets of items, in prevalence and in strength."""
-    from semascope.core import write_atomic
     from semascope.explain import compare as compare_sets
 
+    check_files(out, plot, overwrite=overwrite)
     files = [file for file in (first, second) if file is not None]
     if len(files) != (2 if by is None else 0):
         raise InputError("what is to be compared: two files A and B, or --by COLUMN")
@@ -60,15 +63,9 @@ def compare(
         sets = [_read(opened, file, text) for file in files]
         called = (files[0].name, files[1].name)
     found = compare_sets(sets[0], sets[1], lexicon=opened, called=called, level=level)
-    if out is not None:
-        found.save(out, overwrite=overwrite)
-    if plot is not None:
-        kind = plot.suffix.removeprefix(".") or "png"
-        figure = found.plot()
-        write_atomic(plot, lambda there: figure.savefig(there, format=kind, dpi=150))
+    write_files(found, out, plot, overwrite=overwrite)
     if as_json:
-        data = {"sentences": found.sentences, "table": found.table.to_dicts(), "how": found.how}
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json(found.as_data())
         return
     print_comparison(found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from semascope.cli.main import app
+from semascope.cli.results import (
+    AsJson,
+    Out,
+    Overwrite,
+    Plot,
+    check_files,
+    print_json,
+    write_files,
+)
 from semascope.explain import KINDS, Findings
 from semascope.lexicon import load
 
@@ -53,21 +61,16 @@ def explain(
     ] = None,
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
     unit: Annotated[str | None, typer.Option(help="Unit of a continuous outcome.")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Forest plot to write: .png, .svg or .pdf.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    out: Out = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
     seed: Annotated[int, typer.Option(help="Same seed, same findings.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell which concepts go with an outcome, tested on rows that nothing was chosen on."""
-    from semascope.core import write_atomic
     from semascope.explain import outcome as explain_outcome
 
+    check_files(out, plot, overwrite=overwrite)
     found = explain_outcome(
         load(lexicon),
         outcome,
@@ -87,14 +90,9 @@ def explain(
         unit=unit,
         seed=seed,
     )
-    if out is not None:
-        found.save(out, overwrite=overwrite)
-    if plot is not None:
-        kind_of_file = plot.suffix.removeprefix(".") or "png"
-        figure = found.plot()
-        write_atomic(plot, lambda there: figure.savefig(there, format=kind_of_file, dpi=150))
+    write_files(found, out, plot, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps(found.as_data(), indent=2, ensure_ascii=False))
+        print_json(found.as_data())
         return
     print_findings(found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,15 @@ from rich.text import Text
 
 from semascope.cli.functions import function_at
 from semascope.cli.main import app
+from semascope.cli.results import (
+    AsJson,
+    Out,
+    Overwrite,
+    Plot,
+    check_files,
+    print_json,
+    write_files,
+)
 from semascope.explain import Prediction
 from semascope.lexicon import load
 
@@ -49,20 +57,17 @@ def prediction(
     ] = None,
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
     called: Annotated[str, typer.Option(help="What is predicted.")] = "the prediction",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Figure: .png, .svg or .pdf.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    out: Out = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
     seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell which concepts a model uses, which is a function of vectors that you name."""
-    from semascope.core import write_atomic
     from semascope.explain import prediction as explain_prediction
     from semascope.vectors import as_source
 
+    check_files(out, plot, overwrite=overwrite)
     call = function_at(predict)
     lex = load(lexicon)
     x = None
@@ -90,15 +95,9 @@ def prediction(
         **chosen,
     )
     told = {one: found.item_sentences(one) for one in row or []}
-    if out is not None:
-        found.save(out, overwrite=overwrite)
-    if plot is not None:
-        kind = plot.suffix.removeprefix(".") or "png"
-        figure = found.plot()
-        write_atomic(plot, lambda there: figure.savefig(there, format=kind, dpi=150))
+    write_files(found, out, plot, overwrite=overwrite)
     if as_json:
-        data = found.as_data() | {"rows": {str(one): said for one, said in told.items()}}
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json(found.as_data() | {"rows": {str(one): said for one, said in told.items()}})
         return
     print_prediction(found, told)
 

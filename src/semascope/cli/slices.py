@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from semascope.cli.main import app
+from semascope.cli.results import (
+    AsJson,
+    Out,
+    Overwrite,
+    Plot,
+    check_files,
+    print_json,
+    write_files,
+)
 from semascope.explain import Slices
 from semascope.lexicon import load
 
@@ -40,18 +48,16 @@ def slices(
     depth: Annotated[int, typer.Option(help="Parts of a slice at most.", min=1)] = 3,
     level: Annotated[float, typer.Option(help="False-discovery rate of slices.")] = 0.05,
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write, or a .parquet, .csv, .json or .txt file."),
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Figure: .png, .svg or .pdf.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Out = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell for which combinations of concepts and columns a model is worse than elsewhere."""
-    from semascope.core import InputError, write_atomic
+    from semascope.core import InputError
     from semascope.explain import slices as find_slices
 
+    check_files(out, plot, overwrite=overwrite)
     if column and concepts_only:
         raise InputError("--column and --concepts-only exclude each other")
     found = find_slices(
@@ -66,14 +72,9 @@ def slices(
         level=level,
         items=items,
     )
-    if out is not None:
-        found.save(out, overwrite=overwrite)
-    if plot is not None:
-        kind = plot.suffix.removeprefix(".") or "png"
-        figure = found.plot()
-        write_atomic(plot, lambda there: figure.savefig(there, format=kind, dpi=150))
+    write_files(found, out, plot, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps(found.as_data(), indent=2, ensure_ascii=False))
+        print_json(found.as_data())
         return
     print_slices(found)
 

@@ -75,8 +75,13 @@ class Comparison:
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the comparison; see `Findings.save`."""
-        data = {"sentences": self.sentences, "table": self.table.to_dicts(), "how": self.how}
-        save_result(path, {"findings": self.table}, self.sentences, data, overwrite=overwrite)
+        save_result(
+            path, {"findings": self.table}, self.sentences, self.as_data(), overwrite=overwrite
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """Return everything as plain data for JSON."""
+        return {"sentences": self.sentences, "table": self.table.to_dicts(), "how": self.how}
 
     def _said(self, row: dict[str, Any]) -> str:
         who = f"“{row['name']}”" if row["name"] is not None else f"concept {row['concept']}"

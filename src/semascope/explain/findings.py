@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from semascope.core import InputError, listed, new_folder, write_atomic, write_json, write_table
+from semascope.core import (
+    InputError,
+    listed,
+    new_folder,
+    require_writable,
+    write_atomic,
+    write_json,
+    write_table,
+)
 from semascope.explain.kinds import Outcome
 from semascope.explain.sentences import by_name, sentence
 
@@ -155,6 +163,25 @@ class Findings:
         )
 
 
+def check_result(path: Path, *, overwrite: bool = False) -> None:
+    """Raise `InputError` now if `save_result` could not write there later.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.explain.findings import check_result
+    >>> check_result(Path("found.docx"))
+    Traceback (most recent call last):
+    ...
+    semascope.core.errors.InputError: cannot write '.docx'; a folder, or one of ...
+    """
+    if path.suffix and path.suffix not in _FILES:
+        raise InputError(f"cannot write '{path.suffix}'; a folder, or one of {listed(_FILES)}")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; choose another name or pass overwrite")
+    require_writable(path)
+
+
 def save_result(
     path: str | Path,
     tables: dict[str, pl.DataFrame],
@@ -188,11 +215,8 @@ def save_result(
     ['findings.parquet', 'how.json', 'sentences.txt']
     """
     path = Path(path)
-    if path.suffix and path.suffix not in _FILES:
-        raise InputError(f"cannot write '{path.suffix}'; a folder, or one of {listed(_FILES)}")
+    check_result(path, overwrite=overwrite)
     if path.suffix:
-        if path.exists() and not overwrite:
-            raise InputError(f"{path} exists; choose another name or pass overwrite")
         table = next(iter(tables.values()))
         write_atomic(path, lambda there: _write(there, path.suffix, table, sentences, data))
         return
