@@ -375,7 +375,7 @@ def test_the_command_line_says_the_same(
     assert "did you mean 'won'" in run("--outcome", "wom")
     # What cannot be written is refused before the work, so also before this mistake.
     for files, said in (
-        (("--plot", "a.docx"), "--plot writes .png, .svg and .pdf; got 'a.docx'"),
+        (("--plot", "a.docx"), "--plot writes .png, .svg, .pdf; got 'a.docx'"),
         (("--plot", "nowhere/a.png"), "nowhere"),
         (("--out", "a.docx"), "cannot write '.docx'"),
         (("--out", "found"), "found exists"),

@@ -54,7 +54,7 @@ def check_files(out: Path | None, plot: Path | None, *, overwrite: bool) -> None
     >>> check_files(None, Path("forest.docx"), overwrite=False)
     Traceback (most recent call last):
     ...
-    semascope.core.errors.InputError: --plot writes .png, .svg and .pdf; got 'forest.docx'
+    semascope.core.errors.InputError: --plot writes .png, .svg, .pdf; got 'forest.docx'
     """
     from semascope.explain.findings import check_result
 
