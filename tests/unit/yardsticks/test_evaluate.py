@@ -87,7 +87,7 @@ def test_every_metric_gives_a_record_within_its_range(everything: pl.DataFrame) 
         if row["low"] is not None:
             assert row["low"] <= row["value"] <= row["high"], row
     with_interval = ours.drop_nulls("low")
-    assert set(METRICS) - set(with_interval["metric"]) == {"scr", "nec"}
+    assert set(METRICS) - set(with_interval["metric"]) == {"scr"}
 
 
 def test_planted_codes_beat_their_null_and_random_atoms(

@@ -61,8 +61,12 @@ def _sparse_model(subject: Subject) -> tuple[Floats, Floats]:
 
 def _effective(subject: Subject) -> Reading:
     weights, _ = _sparse_model(subject)
-    value = effective_concepts(weights)
-    return Reading(lambda places: value, len(weights), "n counts classes", fixed=True)
+    # Of one or two classes there is no spread to speak of.
+    alone = len(weights) < 3
+    return Reading(
+        lambda places: effective_concepts(weights if alone else weights[places]),
+        len(weights), "n counts classes", fixed=alone,
+    )  # fmt: skip
 
 
 def _contributing(subject: Subject) -> Reading:
