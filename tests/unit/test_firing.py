@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,14 @@ def test_what_cannot_be_is_refused(pictures) -> None:
     ):
         with pytest.raises(InputError, match=message):
             firing_parts(lexicon, **arguments)
+
+
+def test_an_image_that_cannot_be_read_is_named(pictures, tmp_path: Path) -> None:
+    lexicon, folder, _ = pictures
+    row = int(firing_parts(lexicon, lambda i: namespace()["of_images"](i) * 10)["row"][0])
+    torn = tmp_path / "torn.png"
+    torn.write_bytes((folder / f"{row}.png").read_bytes()[:40])
+    files = [str(torn) if i == row else file for i, file in enumerate(lexicon.items["file"])]
+    other = replace(lexicon, items=lexicon.items.with_columns(file=pl.Series(files)))
+    with pytest.raises(InputError, match=f"the image of row {row} cannot be read"):
+        firing_parts(other, namespace()["of_images"])

@@ -67,7 +67,8 @@ def image_parts(
     Raises
     ------
     InputError
-        If `grid` is less than 2, or what `encode` returns does not fit the dictionary.
+        If `grid` is less than 2, an image cannot be read, or what `encode` returns does not fit
+        the dictionary.
 
     References
     ----------
@@ -95,8 +96,13 @@ def image_parts(
     cells = [(r, c) for r in range(grid) for c in range(grid)]
 
     def without(row: int, parts: list[tuple[int, int]]) -> list[Any]:
+        try:
+            picture = opened(images, row, folder, draw)
+        except InputError:
+            raise
+        except (OSError, ValueError, SyntaxError) as err:
+            raise InputError(f"the image of row {row} cannot be read: {err}") from err
         # On white, as the sheets are.
-        picture = opened(images, row, folder, draw)
         whole = draw.image.new("RGB", picture.size, "#ffffff")
         whole.paste(picture, (0, 0), picture)
         mean = tuple(np.asarray(whole).reshape(-1, 3).mean(axis=0).round().astype(int).tolist())
