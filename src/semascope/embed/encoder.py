@@ -19,7 +19,7 @@ from semascope.embed.model import (
     Vectors,
     count_tokens,
     count_words,
-    gains_from_bf16,
+    has_bf16,
     load_model,
     module_config,
     run_model,
@@ -88,8 +88,8 @@ class TextEncoder:
     def embed_batch(self, texts: list[str]) -> Vectors:
         """Embed texts in one go, without cache; shape (len(texts), d).
 
-        On one machine and thread count, a model on the CPU gives the same text the same bits
-        whatever else is in the batch.
+        On one machine and thread count, a model on the CPU in bf16 gives the same text the same
+        bits whatever else is in the batch; in fp32 some processors round by 2e-7 otherwise.
         """
         try:
             vectors = as_vectors(self._forward(texts)).astype(np.float32, copy=False)
@@ -145,7 +145,7 @@ def load_encoder(
         sentence-transformers model on the Hugging Face hub, which is fetched if need be. A function
         takes a list of n texts and returns an (n, d) array. A TextEncoder comes back as it is.
     precision : {"auto", "bf16", "fp32"}, default "auto"
-        Arithmetic of a model's forward pass. "auto" is bf16 where that is faster and eight
+        Arithmetic of a model's forward pass. "auto" is bf16 where the processor has it and eight
         texts of different length come out with a cosine above 0.999 to fp32, else fp32.
     name : str, optional
         Name for a function. Vectors of a function are kept in the default cache only if you ask
@@ -237,7 +237,7 @@ def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
     run = partial(run_model, model, prompt, longest)
     plain = run(_PROBES, half=False)
     if precision == "auto":
-        half = gains_from_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
+        half = has_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
             _LEAST_COSINE
         )
         precision = "bf16" if half else "fp32"

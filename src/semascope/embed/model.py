@@ -144,21 +144,14 @@ def count_words(texts: list[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def gains_from_bf16(device: Any) -> bool:
-    """Tell whether the device multiplies bfloat16 faster than float32.
-
-    Intel's AVX512-BF16 alone, where its tiles (AMX) are missing or hidden by a virtual machine,
-    does so at about half the speed of float32: 140 against 260 GFLOP/s on two cores.
-    """
+def has_bf16(device: Any) -> bool:
+    """Tell whether the device multiplies bfloat16 in hardware."""
     import torch
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    has = torch.cpu.get_capabilities()
-    return bool(
-        has.get("amx_bf16")
-        or (has.get("avx512_bf16") and "intel" not in str(has.get("cpu_name")).lower())
-    )
+    flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, flag, bool)()) for flag in flags)
 
 
 def module_config(module: Any) -> dict[str, Any]:
