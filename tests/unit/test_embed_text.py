@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import semascope as sc
 from semascope import embed
@@ -53,6 +54,13 @@ def expected(texts):
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMASCOPE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def threads_of_torch():
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +133,25 @@ class TestDefaultEncoder:
         assert (encoder.embed_batch(bank) == whole).all()
         for i in (0, 7, -6, -4, -1):
             assert (embed.texts([bank[i]], encoder=encoder, cache=False)[0] == whole[i]).all()
+
+    @pytest.mark.parametrize("precision", ["bf16", "fp32"])
+    def test_same_bits_however_many_threads(self, bank, precision, threads_of_torch):
+        encoder = embed.load_encoder(precision=precision)
+        texts = [f"{text} {i}" for i in range(4) for text in bank]
+        found = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(embed.texts(texts, encoder=encoder, cache=False, batch_tokens=600))
+            found.append(np.concatenate([encoder.embed_batch(texts[i : i + 9]) for i in (0, 9)]))
+            assert torch.get_num_threads() == threads
+        assert all((vectors == found[0][: len(vectors)]).all() for vectors in found)
+
+    def test_a_failure_leaves_the_threads_as_they_were(self, bank, threads_of_torch):
+        torch.set_num_threads(3)
+        batches = embed.load_encoder().embed_batches([[text] for text in bank])
+        next(batches)
+        batches.close()
+        assert torch.get_num_threads() == 3
 
     def test_same_bits_from_the_cache(self, bank):
         fresh = embed.texts(bank, cache=False)

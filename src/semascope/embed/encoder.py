@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,13 +19,14 @@ from semascope.embed.model import (
     Vectors,
     count_tokens,
     count_words,
-    has_bf16,
+    gains_from_bf16,
     load_model,
     module_config,
     run_model,
     tokenizer_state,
     weights_hash,
 )
+from semascope.embed.parallel import side_by_side
 
 DEFAULT_NAME = "all-MiniLM-L6-v2"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -88,8 +89,8 @@ class TextEncoder:
     def embed_batch(self, texts: list[str]) -> Vectors:
         """Embed texts in one go, without cache; shape (len(texts), d).
 
-        On one machine and thread count, a model on the CPU in bf16 gives the same text the same
-        bits whatever else is in the batch; in fp32 some processors round by 2e-7 otherwise.
+        On one machine, a model on the CPU gives the same text the same bits whatever else is in
+        the batch and however many threads torch has: a batch runs on one of them.
         """
         try:
             vectors = as_vectors(self._forward(texts)).astype(np.float32, copy=False)
@@ -104,6 +105,19 @@ class TextEncoder:
             )
         self.known_dimensions = expected[1]
         return vectors
+
+    def embed_batches(self, batches: Iterable[list[str]]) -> Generator[Vectors]:
+        """Embed batches in turn; a model on the CPU takes as many at once as torch has threads.
+
+        Examples
+        --------
+        >>> from semascope.embed import load_encoder
+        >>> encoder = load_encoder(lambda batch: [[len(t), 1] for t in batch], name="lengths")
+        >>> [vectors.shape for vectors in encoder.embed_batches([["a", "bcd"], ["e"]])]
+        [(2, 2), (1, 2)]
+        """
+        on_cpu = self._details.get("device") == "cpu"
+        yield from (side_by_side if on_cpu else map)(self.embed_batch, batches)
 
     def count_tokens(self, texts: list[str]) -> Counts:
         """Count tokens before any are cut off, special tokens included; a function's are words."""
@@ -145,7 +159,7 @@ def load_encoder(
         sentence-transformers model on the Hugging Face hub, which is fetched if need be. A function
         takes a list of n texts and returns an (n, d) array. A TextEncoder comes back as it is.
     precision : {"auto", "bf16", "fp32"}, default "auto"
-        Arithmetic of a model's forward pass. "auto" is bf16 where the processor has it and eight
+        Arithmetic of a model's forward pass. "auto" is bf16 where that is faster and eight
         texts of different length come out with a cosine above 0.999 to fp32, else fp32.
     name : str, optional
         Name for a function. Vectors of a function are kept in the default cache only if you ask
@@ -237,7 +251,7 @@ def _from_model(model: Any, name: str, precision: str) -> TextEncoder:
     run = partial(run_model, model, prompt, longest)
     plain = run(_PROBES, half=False)
     if precision == "auto":
-        half = has_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
+        half = gains_from_bf16(model.device) and _least_cosine(plain, run(_PROBES, half=True)) >= (
             _LEAST_COSINE
         )
         precision = "bf16" if half else "fp32"

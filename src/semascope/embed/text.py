@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ Vectors = npt.NDArray[np.float32]
 Counts = npt.NDArray[np.int64]
 
 _CHUNK = 1 << 15
+_LEAST_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -293,16 +294,16 @@ class _Work:
         shown = self._show(ready[place], counts, copies, 0)
         if len(missing):
             tokens[missing] = self.model.count_tokens([pieces[i] for i in missing])
-        for batch in self._batches(tokens[missing]):
-            index = missing[batch]
-            some = [pieces[i] for i in index]
-            fresh = self.model.embed_batch(some)
-            if self.store is not None:
-                self.store.put(some, fresh, tokens[index].tolist())
-            if vectors is None:
-                vectors = np.empty((len(pieces), fresh.shape[1]), dtype=np.float32)
-            vectors[index], ready[index] = fresh, True
-            shown = self._show(ready[place], counts, copies, shown)
+        batches = [missing[batch] for batch in self._batches(tokens[missing])]
+        texts = [[pieces[i] for i in index] for index in batches]
+        with closing(self.model.embed_batches(texts)) as embedded:
+            for index, some, fresh in zip(batches, texts, embedded, strict=True):
+                if self.store is not None:
+                    self.store.put(some, fresh, tokens[index].tolist())
+                if vectors is None:
+                    vectors = np.empty((len(pieces), fresh.shape[1]), dtype=np.float32)
+                vectors[index], ready[index] = fresh, True
+                shown = self._show(ready[place], counts, copies, shown)
         if vectors is None:
             raise InputError("texts are empty: no rows were passed")
         return vectors, tokens
@@ -321,10 +322,12 @@ class _Work:
         return vectors
 
     def _batches(self, tokens: Counts) -> Iterator[Counts]:
-        if self.model.is_model:
-            longest = self.model.max_tokens
-            tokens = np.array([padded_width(n, longest) for n in tokens.tolist()], dtype=np.int64)
-        return plan_batches(tokens, self.batch_tokens, uniform=self.model.is_model)
+        if not self.model.is_model:
+            return plan_batches(tokens, self.batch_tokens, uniform=False)
+        widths = np.array([padded_width(n, self.model.max_tokens) for n in tokens.tolist()])
+        # Little work still makes several batches, which run side by side.
+        most = min(self.batch_tokens, max(_LEAST_TOKENS, int(widths.sum()) // 8))
+        return plan_batches(widths, most, uniform=True)
 
     def _show(
         self, ready: npt.NDArray[np.bool_], counts: Counts, copies: Counts, shown: int
