@@ -10,7 +10,7 @@ findings that hold by their names as well, at one false-discovery rate over all 
 
 Lexicons are kept in ``.bench/findings``; remove one to learn it again.
 
-Run: python benchmarks/findings.py [--sets upworthy housing ...] [--limit 4000]
+Run: python benchmarks/findings.py [--sets upworthy housing ...] [--limit 4000] [--rows all]
 """
 
 from __future__ import annotations
@@ -108,10 +108,12 @@ def print_carried(found: Findings, only: tuple[str, ...] = (), prefix: str = "")
         )
 
 
-def report(name: str, limit: int, show: int, baselines: bool) -> None:
+def report(name: str, limit: int, show: int, baselines: bool, rows: str) -> None:
     asked = SETS[name](limit)
     lexicon = lexicon_of(name, asked, limit)
-    options: dict[str, Any] = asked.options | {"seed": SEED, "items": asked.items_called}
+    options: dict[str, Any] = asked.options | {
+        "seed": SEED, "items": asked.items_called, "rows": rows
+    }  # fmt: skip
     y = asked.y if asked.values is None else asked.values(lexicon.items)
     found = outcome(lexicon, y, **options)
     units = found.how["tested"]["units"]
@@ -144,10 +146,11 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--limit", type=int, default=4000, help="rows, or pairs, of each set")
     parser.add_argument("--show", type=int, default=8, help="findings to print")
+    parser.add_argument("--rows", choices=("verify", "all"), default="verify", help="tested")
     parser.add_argument("--no-baselines", action="store_true", help="concepts only")
     asked = parser.parse_args()
     for name in asked.sets:
-        report(name, asked.limit, asked.show, not asked.no_baselines)
+        report(name, asked.limit, asked.show, not asked.no_baselines, asked.rows)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,18 @@ def _scaled(table: pl.DataFrame) -> npt.NDArray[np.float32]:
 
 
 def _pairs(pairs: list[tuple[str, str, bool]], text: str, limit: int) -> pl.DataFrame:
-    """Two rows a pair, of at most `limit` pairs; `won` tells which did better."""
+    """Two rows a pair, of at most `limit` pairs; `won` tells which did better.
+
+    A text that was compared several times counts once: such pairs are not independent.
+    """
+    seen: set[str] = set()
+    once = []
+    for pair in pairs:
+        texts = {pair[0].lower(), pair[1].lower()}
+        if len(texts) == 2 and not texts & seen:
+            once.append(pair)
+        seen |= texts
+    pairs = once
     rows = np.sort(generator(SEED, "limit").permutation(len(pairs))[:limit])
     table = []
     for i in rows:

@@ -59,6 +59,9 @@ def explain(
     most: Annotated[
         int | None, typer.Option(help="Test so many concepts, chosen on other rows.", min=1)
     ] = None,
+    rows: Annotated[
+        str, typer.Option(help="verify, or all: of a lexicon learned without the outcome.")
+    ] = "verify",
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
     unit: Annotated[str | None, typer.Option(help="Unit of a continuous outcome.")] = None,
     out: Out = None,
@@ -67,7 +70,7 @@ def explain(
     seed: Annotated[int, typer.Option(help="Same seed, same findings.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which concepts go with an outcome, tested on rows that nothing was chosen on."""
+    """Tell which concepts go with an outcome, tested where nothing was chosen by it."""
     from semascope.explain import outcome as explain_outcome
 
     check_files(out, plot, overwrite=overwrite)
@@ -86,6 +89,7 @@ def explain(
         baselines=baselines,
         level=level,
         most=most,
+        rows=rows,  # type: ignore[arg-type]  # checked there
         items=items,
         unit=unit,
         seed=seed,
@@ -126,6 +130,8 @@ def print_findings(found: Findings) -> None:
     n, rows = found.how["tested"]["units"], found.how["tested"]["rows"]
     units = f"{n:,} rows" if n == rows else f"{n:,} pairs of {rows:,} rows"
     said = [f"tested on {units} (verify); chosen on the others"]
+    if found.how["options"]["rows"] == "all":
+        said = [f"tested on all {units}; joint effects on verify rows"]
     knockoffs = found.how["knockoffs"]
     if len(found.findings) and not knockoffs["selected"]:
         said.append(f"knockoffs select {knockoffs['selects_at_least']} concepts or none; see joint")

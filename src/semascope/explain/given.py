@@ -213,6 +213,25 @@ def read_splits(
     return found.astype(np.uint8)
 
 
+def require_unseen(lex: Any, y: Any) -> None:
+    """Raise `InputError` if a lexicon may have been named by the column that it is to explain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.explain.given import require_unseen
+    >>> require_unseen(np.eye(3), [1.5, 2.0, 4.0])
+    """
+    name = y if isinstance(y, str) else getattr(y, "name", None)
+    if not isinstance(lex, Lexicon) or name not in lex.items.columns:
+        return
+    if name not in (lex.info.get("leave_out") or []):
+        raise InputError(
+            f"the lexicon was named with '{name}' at hand, so its names are not independent of it "
+            f"outside the verify rows; learn with leave_out=['{name}'], or leave rows='all' out"
+        )
+
+
 def _column(name: str, items: pl.DataFrame | None, what: str) -> pl.Series:
     if items is None:
         raise InputError(

@@ -14,7 +14,7 @@ import polars as pl
 from semascope.core import SPLITS
 from semascope.explain.feature_sets import compared_features
 from semascope.explain.findings import Findings
-from semascope.explain.given import Given, read_given, read_splits
+from semascope.explain.given import Given, read_given, read_splits, require_unseen
 from semascope.explain.named import name_effects, read_names, with_both
 from semascope.explain.subgroups import subgroup_effects
 from semascope.explain.tested import FEWEST, Options, concept_effects
@@ -46,6 +46,7 @@ def outcome(
     knockoff_level: float = 0.1,
     fewest: int = FEWEST,
     most: int | None = None,
+    rows: Literal["verify", "all"] = "verify",
     name: str | None = None,
     unit: str | None = None,
     items: str = "items",
@@ -55,7 +56,8 @@ def outcome(
 
     What is chosen (dictionary, names, thresholds, which concepts are tested, cuts between weak and
     strong) comes from *discover* and *name* rows; every effect, interval and p-value from *verify*
-    rows. A lexicon carries its split.
+    rows, or with ``rows="all"`` from all of a lexicon that was learned without the outcome. A
+    lexicon carries its split.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ def outcome(
     baselines : bool, default True
         Fill `carried`: what is predicted from named concepts, their names alone, all concepts,
         covariates, the vectors, words, topics, PCA and random atoms.
-    level, knockoff_level, fewest, most, seed
+    level, knockoff_level, fewest, most, rows, seed
         See `Options`.
     name, unit, items : str, optional
         What the outcome, its unit and the rows are called.
@@ -147,7 +149,9 @@ def outcome(
     >>> found.sentences
     ['items with “train” have a rating that is 2.8 higher [2.3, 3.2]']
     """
-    options = Options(level, knockoff_level, fewest, most, seed)
+    options = Options(level, knockoff_level, fewest, most, seed, rows)
+    if rows == "all":
+        require_unseen(lex, y)
     given = read_given(
         lex, y, kind=kind, covariates=covariates, groups=groups, weights=weights, time=time,
         pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names,
@@ -157,11 +161,11 @@ def outcome(
     owner = setting.groups if setting.pairs is None else setting.pairs
     side = read_splits(lex, splits, given.codes.shape[0], owner)
     table = concept_effects(given.codes, setting, side, options)
-    problem = setting.problem(np.flatnonzero(side == SPLITS.index("verify")))
+    problem = setting.problem(options.tested(side))
     source = stored_vectors(lex, vectors) if isinstance(lex, Lexicon) else None
-    rows = np.flatnonzero(~np.isnan(setting.outcome.values)) if baselines else problem.rows
-    yes, which, circular = read_names(lex, source, relevance, setting.outcome.name, rows)
-    here = yes[np.searchsorted(rows, problem.rows)]
+    read = np.flatnonzero(~np.isnan(setting.outcome.values)) if baselines else problem.rows
+    yes, which, circular = read_names(lex, source, relevance, setting.outcome.name, read)
+    here = yes[np.searchsorted(read, problem.rows)]
     said = name_effects(problem, here, which, len(given.names), fewest)
     table = pl.concat([table, with_both(table, said, setting.outcome.is_ratio)], how="horizontal")
     subgroups = pl.DataFrame()
@@ -179,7 +183,7 @@ def outcome(
             if vectors is None and source[1] == "vectors":
                 vectors = source[0].take(np.arange(len(lex.items)))
         named = np.zeros((len(side), len(which)))
-        named[rows] = yes
+        named[read] = yes
         compared = compared_features(given, side, vectors, texts, named=named, seed=seed)
     levels = len(setting.outcome.levels) if "level" in table.columns else 1
     left_out = given.left_out | ({"names that state the outcome": circular} if circular else {})

@@ -1,15 +1,15 @@
-"""One table of findings: every concept tested on *verify* rows, everything chosen on the others."""
+"""One table of findings: each concept tested on rows on which nothing was chosen by the outcome."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import SPLITS, InputError
+from semascope.core import SPLITS, InputError, did_you_mean
 from semascope.explain.joint import STABLE, as_number, stability, together
 from semascope.explain.knockoffs import knockoff_filter
 from semascope.explain.problem import Problem, Setting, marginal
@@ -40,6 +40,11 @@ class Options:
         *name* rows. Fewer tests find more.
     seed : int
         Knockoffs, halves, intervals.
+    rows : {"verify", "all"}
+        Tested. All rows are five times as many as *verify* rows, and show effects of less than half
+        the size. That is sound where the outcome had no part in what is tested: dictionary, names
+        and thresholds come from vectors, texts and other columns. Effects given each other, of what
+        the elastic net chose by the outcome, come from *verify* rows in any case.
 
     Examples
     --------
@@ -53,6 +58,7 @@ class Options:
     fewest: int = FEWEST
     most: int | None = None
     seed: int = 0
+    rows: Literal["verify", "all"] = "verify"
 
     def __post_init__(self) -> None:
         for name in ("level", "knockoff_level"):
@@ -62,6 +68,22 @@ class Options:
             raise InputError(
                 f"fewest must be at least 2 and most at least 1, got {self.fewest} and {self.most}"
             )
+        if self.rows not in ("verify", "all"):
+            raise InputError(
+                f"rows must be 'verify' or 'all', got '{self.rows}'"
+                f"{did_you_mean(self.rows, ('verify', 'all'))}"
+            )
+        if self.rows == "all" and self.most is not None:
+            raise InputError(
+                "most= chooses concepts by the outcome of discover and name rows, which "
+                "rows='all' tests as well; leave one of them out"
+            )
+
+    def tested(self, splits: npt.NDArray[np.uint8]) -> Rows:
+        """Return the rows that are tested, given the split of each."""
+        if self.rows == "all":
+            return np.arange(len(splits))
+        return np.flatnonzero(splits == SPLITS.index("verify"))
 
 
 def concept_effects(
@@ -111,7 +133,8 @@ def concept_effects(
             f"there are {len(verify)} verify rows and {len(rest)} others; effects are tested on "
             "the former, and what is tested is chosen on the latter"
         )
-    problem = setting.problem(verify)
+    problem = setting.problem(options.tested(splits))
+    held_out = problem if options.rows == "verify" else _or_none(setting, verify)
     here = active[problem.rows]
     chosen_on = _or_none(setting, rest)
     before = None
@@ -137,7 +160,7 @@ def concept_effects(
         wide.put(name, getattr(found, name), tested)
     wide.put("chosen", np.full(wide.shape, np.nan) if before is None else before.effect)
     wide.columns["q"] = adjusted(wide.columns["p"])
-    _joint(wide, problem, chosen_on, active, tested, options)
+    _joint(wide, problem, chosen_on, held_out, active, tested, options)
     _doses(wide, problem, strengths, rest, tested, options)
     table = wide.table(setting.outcome.levels if r > 1 else None)
     sizes = _sizes(problem, here)
@@ -209,6 +232,7 @@ def _joint(
     wide: _Wide,
     problem: Problem,
     chosen_on: Problem | None,
+    held_out: Problem | None,
     active: Any,
     tested: Rows,
     options: Options,
@@ -216,7 +240,7 @@ def _joint(
     x = np.asarray(problem.units(active[problem.rows][:, tested]).toarray())
     y = as_number(problem)
     reference = None
-    if chosen_on is not None:
+    if chosen_on is not None and options.rows == "verify":
         reference = chosen_on.units(active[chosen_on.rows][:, tested])[:_MOST_REFERENCE].toarray()
     kept = np.column_stack(
         [
@@ -239,9 +263,11 @@ def _joint(
     if chosen_on is not None:
         before = np.asarray(chosen_on.units(active[chosen_on.rows][:, tested]).toarray())
         often = stability(chosen_on, before, seed=options.seed)
+    if chosen_on is not None and held_out is not None:
         most = often.max(axis=1)
         order = np.argsort(-most, kind="stable")
-        parts = together(problem, x, order[most[order] >= STABLE])  # type: ignore[assignment]
+        x = np.asarray(held_out.units(active[held_out.rows][:, tested]).toarray())
+        parts = together(held_out, x, order[most[order] >= STABLE])  # type: ignore[assignment]
     wide.put("stability", often, tested)
     for name, values in zip(("joint", "joint_low", "joint_high", "joint_p"), parts, strict=True):
         wide.put(name, values, tested)
