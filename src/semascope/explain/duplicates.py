@@ -134,8 +134,9 @@ def duplicates(
     Notes
     -----
     Vectors are held in memory as float32, up to four times. Time grows with the number of rows
-    where they are hashed, with its square where all are compared (or where one bucket holds very
-    many rows that are alike but not near enough).
+    where they are hashed, and in clumps of rows that are near to each other, of which nothing is
+    missed; with its square where all are compared, or where very many rows are alike but not near
+    enough.
 
     Raises
     ------

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import asin, ceil, log, log1p, pi, sqrt
-from typing import Any
+from math import asin, ceil, inf, log, log1p, pi, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from semascope.core import generator
-
-Unit = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
+from semascope.explain.within import Rows, Unit, join_clumps, join_pairs, join_within
 
 MOST_COMPARED = 20_000
 MISSED = 1e-3
 _MOST_TABLES = 100
-_BLOCK = 1024
 _PASS = 1 << 16
 # Buckets up to this size are compared side by side with all others, larger ones one by one.
 _SMALL = 24
@@ -55,7 +50,7 @@ def near_groups(unit: Unit, similarity: float, exact: bool | None = None) -> Gro
     Compared by hashing, only rows are that fall on the same side of each of ``log2(n)`` random
     hyperplanes through the mean, in one of as many tables as miss a pair just near enough with a
     chance of 0.001; nearer pairs are missed less often. Every pair found is checked, so nothing is
-    joined that should not be.
+    joined that should not be. Large clumps are joined before, exactly, and hashed no more.
 
     Parameters
     ----------
@@ -64,8 +59,8 @@ def near_groups(unit: Unit, similarity: float, exact: bool | None = None) -> Gro
     similarity : float
         Least cosine.
     exact : bool, optional
-        Compare all rows with all. By default up to 20,000 rows, and where the similarity asks for
-        more than 100 tables.
+        Compare all rows with all. By default up to 20,000 rows outside of large clumps, and where
+        the similarity asks for more than 100 tables.
 
     References
     ----------
@@ -85,14 +80,38 @@ def near_groups(unit: Unit, similarity: float, exact: bool | None = None) -> Gro
     # Of unit vectors; with room for the rounding of float32.
     radius = sqrt(max(0.0, 2 - 2 * similarity)) + 1e-6
     if exact or (exact is None and n <= MOST_COMPARED):
-        return _compared(unit, radius)
-    mean = unit.mean(axis=0, dtype=np.float64).astype(np.float32)
-    bits = max(4, ceil(log(n) / log(2)))
-    together = (1 - _angle(unit, mean, radius) / pi) ** bits
-    tables = 1 if together >= 1 - MISSED else ceil(log(MISSED) / log1p(-together))
-    if tables > _MOST_TABLES and exact is None:
-        return _compared(unit, radius)
-    return _hashed(unit, mean, radius, bits, tables, (1 - together) ** tables)
+        return Grouping(join_within(unit, np.arange(n), radius), 0, 0.0)
+    # In a clump all is hashed alike, and its centre draws the mean.
+    groups, rest = join_clumps(unit, np.arange(n), radius)
+    if len(rest) < 2:
+        return Grouping(groups, 0, 0.0)
+    some = unit if len(rest) == n else unit[rest]
+    known = np.unique(groups[rest], return_inverse=True)[1]
+    mean = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+    bits = max(4, ceil(log(len(rest)) / log(2)))
+    together = (1 - _angle(some, mean, radius) / pi) ** bits
+    tables, missed = _tables(together), 0.0
+    if exact is None and (len(rest) <= MOST_COMPARED or tables > _MOST_TABLES):
+        tables = 0
+    if 0 < tables < inf:
+        found = _hashed(some, known, mean, radius, bits, int(tables))
+        missed = (1 - together) ** tables
+    else:
+        found, tables = join_within(some, known, radius), 0
+    return Grouping(join_pairs(groups, [rest], [_first_of(rest, found)]), int(tables), missed)
+
+
+def _tables(together: float) -> float:
+    """How many tables miss a pair with a chance of 0.001, if each shows it with that given."""
+    if together <= 0:
+        return inf
+    return 1 if together >= 1 - MISSED else ceil(log(MISSED) / log1p(-together))
+
+
+def _first_of(rows: Rows, groups: Rows) -> Rows:
+    """Return for each row the first of its group."""
+    first, owner = np.unique(groups, return_index=True, return_inverse=True)[1:]
+    return np.asarray(rows[first[owner]])
 
 
 def _angle(unit: Unit, mean: Unit, radius: float) -> float:
@@ -102,23 +121,8 @@ def _angle(unit: Unit, mean: Unit, radius: float) -> float:
     return pi if away <= radius / 2 else 2 * asin(radius / (2 * away))
 
 
-def _compared(unit: Unit, radius: float) -> Grouping:
-    from sklearn.neighbors import NearestNeighbors
-
-    near = NearestNeighbors(radius=radius, algorithm="brute").fit(unit)
-    heads, tails = [], []
-    for start in range(0, len(unit), _BLOCK):
-        found = near.radius_neighbors(unit[start : start + _BLOCK], return_distance=False)
-        heads.append(np.repeat(np.arange(start, start + len(found)), [len(f) for f in found]))
-        tails.append(np.concatenate(found).astype(np.int64))
-    return Grouping(_components(np.arange(len(unit)), heads, tails), 0, 0.0)
-
-
-def _hashed(
-    unit: Unit, mean: Unit, radius: float, bits: int, tables: int, missed: float
-) -> Grouping:
+def _hashed(unit: Unit, groups: Rows, mean: Unit, radius: float, bits: int, tables: int) -> Rows:
     least = np.float32(1 - radius**2 / 2)
-    groups = np.arange(len(unit))
     powers = 1 << np.arange(bits, dtype=np.int64)
     for table in range(tables):
         planes = generator(0, "hyperplanes", str(table)).standard_normal((unit.shape[1], bits))
@@ -135,10 +139,10 @@ def _hashed(
         sizes = np.diff(np.append(starts, len(order)))
         pairs = _small_pairs(unit, order, starts, sizes, groups, least)
         for start, size in zip(starts[sizes > _SMALL], sizes[sizes > _SMALL], strict=True):
-            pairs += _large_pairs(unit, order[start : start + size], groups, least)
+            pairs += _large_pairs(unit, order[start : start + size], groups, radius)
         heads, tails = zip(*pairs, strict=True) if pairs else ((), ())
-        groups = _components(groups, list(heads), list(tails))
-    return Grouping(groups, tables, missed)
+        groups = join_pairs(groups, list(heads), list(tails))
+    return groups
 
 
 def _small_pairs(
@@ -165,29 +169,10 @@ def _small_pairs(
     return found
 
 
-def _large_pairs(
-    unit: Unit, rows: Rows, groups: Rows, least: np.float32
-) -> list[tuple[Rows, Rows]]:
+def _large_pairs(unit: Unit, rows: Rows, groups: Rows, radius: float) -> list[tuple[Rows, Rows]]:
+    """Each row of a bucket beside the first of the group that it turns out to belong to."""
     own = groups[rows]
     if (own == own[0]).all():
         return []
-    some, found = unit[rows], []
-    for start in range(0, len(rows), _BLOCK):
-        near = some[start : start + _BLOCK] @ some[start:].T >= least
-        head, tail = np.nonzero(near)
-        apart = own[head + start] != own[tail + start]
-        found.append((rows[head[apart] + start], rows[tail[apart] + start]))
-    return found
-
-
-def _components(groups: Rows, heads: list[Any], tails: list[Any]) -> Rows:
-    """Join groups that pairs of rows connect."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not heads:
-        return groups
-    head, tail = groups[np.concatenate(heads)], groups[np.concatenate(tails)]
-    count = int(groups.max()) + 1
-    graph = coo_array((np.ones(len(head), dtype=bool), (head, tail)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[groups]
+    known = np.unique(own, return_inverse=True)[1]
+    return [(rows, _first_of(rows, join_within(unit[rows], known, radius)))]
