@@ -160,7 +160,7 @@ def test_what_cannot_be_fitted_together_says_so() -> None:
         fit_many(normal(300), [TopKSAE(8, 2, batch_size=n) for n in (64, 32)])
     with pytest.raises(InputError, match="at least one"):
         fit_many(normal(300), [])
-    with pytest.raises(InputError, match="pursuit_share must be from 0 to 1"):
+    with pytest.raises(InputError, match="pursuit_share must be a number from 0 to 1"):
         TopKSAE(8, 2, pursuit_share=2).fit(normal(300))
 
 

@@ -33,7 +33,7 @@ def test_auto_is_what_there_is() -> None:
 def test_missing_gpu_is_said_before_work_starts(name: str) -> None:
     x = np.random.default_rng(0).standard_normal((100, 4))
     with pytest.raises(InputError, match=r"sees no GPU.*CUDA build"):
-        TopKSAE(8, 2, device=name, checkpoint="c.safetensors").fit(x)
+        TopKSAE(8, 2, device=name, checkpoint="c.safetensors", random_state=0).fit(x)
     dictionary = TopKSAE(8, 2, max_rows=200).fit(x).dictionary_
     with pytest.raises(InputError, match="sees no GPU"):
         dictionary.encode(x, device=name)

@@ -185,7 +185,7 @@ def check_refine(refine: str, *, ragged: bool = False) -> Refine:
             return known
     raise InputError(
         f"refine must be one of {', '.join(REFINEMENTS)}, got '{refine}'"
-        f"{did_you_mean(refine, REFINEMENTS)}"
+        f"{did_you_mean(str(refine), REFINEMENTS)}"
     )
 
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from semascope.core import InputError, generator, listed
 from semascope.discover.dictionary import Dictionary
-from semascope.discover.recipe import Recipe
+from semascope.discover.recipe import Recipe, number
 from semascope.discover.sizes import check_sizes
 from semascope.discover.start import first_atoms, first_scale
-from semascope.discover.state import State, load_states
+from semascope.discover.state import State, load_states, owned
 from semascope.discover.trainer import fvu, step, train
 from semascope.kernels import LinearEncoder, as_device
 from semascope.vectors import Float32Array, Shuffled, VectorSource, moments
@@ -92,7 +92,8 @@ def fit_dictionary(
         weights to keep.
     checkpoint : Path, optional
         File for the state of training. If it exists, training goes on from it, and ends with the
-        same bytes as if it had never stopped.
+        same bytes as if it had never stopped. One that cannot be written any more, say on a full
+        disc, is a warning: training goes on.
     checkpoint_every : float, default 60
         Seconds between checkpoints.
     on_step : callable
@@ -105,7 +106,10 @@ def fit_dictionary(
     Raises
     ------
     InputError
-        If there are fewer rows than atoms, all rows are equal, or there is no GPU.
+        If there are fewer rows than atoms, all rows are equal, training diverged, or there is no
+        GPU.
+    ArtifactError
+        If the checkpoint is damaged, in use by another process, or belongs to another run.
     """
     return fit_dictionaries(
         source,
@@ -139,7 +143,8 @@ def fit_dictionaries(
     Raises
     ------
     InputError
-        If there are fewer rows than atoms, all rows are equal, or batch sizes differ.
+        If there are fewer rows than atoms, all rows are equal, training diverged, or batch sizes
+        differ.
 
     Examples
     --------
@@ -151,10 +156,9 @@ def fit_dictionaries(
     >>> [fit.dictionary.n_components for fit in fits]
     [16, 32]
     """
-    if not 0 <= validation_fraction < 1:
-        raise InputError(
-            f"validation_fraction must be from 0 to below 1, got {validation_fraction}"
-        )
+    if number("validation_fraction", validation_fraction, most=1) == 1:
+        raise InputError("validation_fraction must be below 1: no row would be left to learn from")
+    number("checkpoint_every", checkpoint_every)
     place = as_device(device)
     if not recipes:
         raise InputError("there is no dictionary to learn: give at least one recipe")
@@ -167,28 +171,31 @@ def fit_dictionaries(
     rows = np.arange(source.shape[0]) if index is None else index
     for recipe in recipes:
         check_sizes(len(rows), recipe.n_components, recipe.n_active)
-    centre, scale = _centre(source, rows)
-    seed = recipes[0].seed
-    held, kept = _held_out(rows, seed, validation_fraction)
-    held_out = _prepare(source.take(held), centre, scale)
-    data = Shuffled(source, kept, recipes[0].batch_size, seed)
-    print_ = _fingerprint(recipes, centre, scale, len(rows))
-    if checkpoint is not None and checkpoint.exists():
-        states = load_states(checkpoint, print_)
-    else:
-        states = [_start(recipe, source, kept, centre, scale) for recipe in recipes]
-    states = [state.to(place) for state in states]
-    train(
-        list(zip(recipes, states, strict=True)),
-        data,
-        held_out.to(place),
-        lambda batch: _prepare(batch, centre, scale).to(place),
-        checkpoint=checkpoint,
-        checkpoint_every=checkpoint_every,
-        fingerprint=print_,
-        on_step=on_step,
-    )
+    with owned(checkpoint):
+        centre, scale = _centre(source, rows)
+        seed = recipes[0].seed
+        held, kept = _held_out(rows, seed, validation_fraction)
+        held_out = _prepare(source.take(held), centre, scale)
+        data = Shuffled(source, kept, recipes[0].batch_size, seed)
+        print_ = _fingerprint(recipes, centre, scale, len(rows))
+        if checkpoint is not None and checkpoint.exists():
+            states = load_states(checkpoint, print_)
+        else:
+            states = [_start(recipe, source, kept, centre, scale) for recipe in recipes]
+        states = [state.to(place) for state in states]
+        train(
+            list(zip(recipes, states, strict=True)),
+            data,
+            held_out.to(place),
+            lambda batch: _prepare(batch, centre, scale).to(place),
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            fingerprint=print_,
+            on_step=on_step,
+        )
     states = [state.to(torch.device("cpu")) for state in states]
+    if not all(np.isfinite(state.best_fvu) for state in states):
+        raise InputError("training diverged: its error is not finite; lower learning_rate")
     return [
         Fit(fold(recipe, state.best, centre, scale, held_out), recipe, state, centre, scale)
         for recipe, state in zip(recipes, states, strict=True)
@@ -232,9 +239,15 @@ def fit_more(source: VectorSource, start: Fit | Recipe, *, device: str = "cpu") 
 
 def _centre(source: VectorSource, rows: npt.NDArray[np.int64]) -> tuple[Tensor, float]:
     centre, variance = moments(source, rows)
-    # Rounding alone makes rows of one repeated float32 differ from their mean by about 1e-7.
-    if variance <= 1e-12 * max(1e-30, float(centre @ centre)):
+    if variance == 0:
         raise InputError(f"all {len(rows)} rows are equal: there is nothing to learn from them")
+    # Below that the rounding of float32, 1e-7 of a number, is no longer small beside the spread.
+    if variance <= 1e-12 * float(centre @ centre):
+        raise InputError(
+            f"the {len(rows)} rows differ by {np.sqrt(variance):.2g} around a mean of length "
+            f"{np.linalg.norm(centre):.2g}, which float32 hardly resolves; subtract the mean first "
+            "(X - X.mean(axis=0)), in float64"
+        )
     return torch.from_numpy(centre).float(), float(np.sqrt(variance))
 
 

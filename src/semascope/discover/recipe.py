@@ -73,18 +73,19 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("n_components", "n_active", "batch_size", "max_rows", "dead_after"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
-        for name, least in (("learning_rate", 1e-12), ("aux_coefficient", 0), ("noise", 0)):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and least <= value < math.inf):
-                raise InputError(f"{name} must be a number of at least {least:g}, got {value!r}")
-        if not 0 <= self.pursuit_share <= 1:
-            raise InputError(f"pursuit_share must be from 0 to 1, got {self.pursuit_share!r}")
+        object.__setattr__(self, "patience", whole("patience", self.patience, least=0))
+        for name in ("aux_coefficient", "lead_coefficient", "noise"):
+            object.__setattr__(self, name, number(name, getattr(self, name)))
+        rate = number("learning_rate", self.learning_rate, least=1e-12)
+        object.__setattr__(self, "learning_rate", rate)
+        share = number("pursuit_share", self.pursuit_share, most=1)
+        object.__setattr__(self, "pursuit_share", share)
         if self.pursuit_share > 0 and self.batch_topk:
             raise InputError("pursuit_share needs top-k: batch top-k has no number of atoms a row")
 
 
-def whole(name: str, value: Any) -> int:
-    """Return a count as an int, or raise `InputError` if it is not a whole number above 0.
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """Return a count as an int, or raise `InputError` if it is not a whole number of `least`.
 
     Examples
     --------
@@ -92,9 +93,26 @@ def whole(name: str, value: Any) -> int:
     >>> whole("n_components", 8)
     8
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
     return int(value)
+
+
+def number(name: str, value: Any, *, least: float = 0, most: float | None = None) -> float:
+    """Return a finite number as a float, or raise `InputError` if it is none or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.discover.recipe import number
+    >>> number("noise", np.float32(0.5))
+    0.5
+    """
+    good = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (good and least <= value < math.inf and (most is None or value <= most)):
+        wanted = f"from {least:g} to {most:g}" if most is not None else f"of at least {least:g}"
+        raise InputError(f"{name} must be a number {wanted}, got {value!r}")
+    return float(value)
 
 
 def recipe_for(

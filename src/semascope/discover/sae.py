@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from semascope.core import InputError, progress, seed_from
+from semascope.core import InputError, as_vectors, progress, seed_from
 from semascope.discover.coder import Refine, check_refine
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.fit import Fit, fit_dictionaries, fit_dictionary, fit_more
@@ -21,7 +21,7 @@ from semascope.discover.recipe import Recipe, recipe_for
 from semascope.vectors import VectorSource, as_source
 
 
-class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TopKSAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sparse autoencoder that keeps the `k` strongest latents of each row.
 
     A dictionary of `m` unit-norm atoms and a linear encoder are trained so that every row is a
@@ -54,12 +54,16 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Share of the steps, the last ones, in which the atoms also learn from pursued codes. By
         default one half if `refine` is "pursuit", which lowers its FVU by a tenth, else none.
     validation_fraction : float, default 0.05
-        Share of the rows (at most 8192) held out for early stopping.
+        Share of the rows (at most 8192) held out for early stopping. If that is fewer than 8 rows,
+        all rows train and stand in for them, and the FVU is that of training.
     patience : int, default 10
         Held-out evaluations in a row that are worse than the best one before training stops; 0
         uses the whole budget.
     checkpoint : path, optional
-        File from which an interrupted fit goes on exactly.
+        File from which an interrupted `fit` goes on exactly, with the same rows and parameters; it
+        needs a `random_state`. A fit that had ended is read from it. `partial_fit` has none.
+    checkpoint_every : float, default 60
+        Seconds between checkpoints.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         Where to train and to encode; "auto" is a GPU if there is one.
     random_state : int, RandomState or None
@@ -72,9 +76,11 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     atoms_ : ndarray of float32, shape (n_components, n_features_in_)
         Unit-norm atoms.
     dictionary_ : Dictionary
-        The inference form.
+        The inference form. ``dictionary_.save(path)`` and ``Dictionary.load(path)`` keep it in a
+        file of safetensors.
     fvu_ : float
-        Fraction of variance unexplained on the held-out rows.
+        Fraction of variance unexplained on the held-out rows; after `partial_fit` on rows of its
+        batch.
     history_ : list of (int, float)
         Rows seen and held-out FVU at each evaluation.
     n_features_in_ : int
@@ -112,6 +118,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         validation_fraction: float = 0.05,
         patience: int = 10,
         checkpoint: str | Path | None = None,
+        checkpoint_every: float = 60.0,
         device: str = "cpu",
         random_state: Any = None,
         verbose: bool = False,
@@ -129,6 +136,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -144,7 +152,8 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     source,
                     recipe,
                     validation_fraction=self.validation_fraction,
-                    checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+                    checkpoint=self._checkpoint(),
+                    checkpoint_every=self.checkpoint_every,
                     on_step=lambda rows, fvu: bar.advance(rows, f"FVU {fvu:.3f}"),
                     device=self.device,
                 )
@@ -157,6 +166,7 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         The first call chooses centre, scale and first atoms from its batch.
         """
         first = not hasattr(self, "_fit")
+        check_refine(self.refine, ragged=self._batch_topk)
         source = self._source(X, reset=first)
         start = self._recipe(source) if first else self._fit
         self._keep(fit_more(source, start, device=self.device))
@@ -173,6 +183,14 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.dictionary_.decode(X)
 
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the fraction of variance explained on vectors (n, d), the codes refined or not.
+
+        At most 1, and higher is better, as model selection expects it.
+        """
+        check_is_fitted(self)
+        return 1 - self.dictionary_.fvu(self._source(X, reset=False))
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "dictionary_")
 
@@ -188,10 +206,12 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.dictionary_.n_components
 
     def _source(self, X: Any, reset: bool) -> VectorSource:
-        if isinstance(X, str | Path | VectorSource) or hasattr(X, "to_vectors"):
+        if _only_ours(X):
             source = as_source(X)
             if reset:
                 self.n_features_in_ = source.shape[1]
+                if hasattr(self, "feature_names_in_"):
+                    del self.feature_names_in_
             elif source.shape[1] != self.n_features_in_:
                 raise InputError(
                     f"X has {source.shape[1]} features, but {type(self).__name__} is expecting "
@@ -203,10 +223,27 @@ class TopKSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X,
             accept_sparse="csr",
             dtype=[np.float32, np.float64],
+            ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
             reset=reset,
         )
+        try:
+            checked = as_vectors(checked)
+        except InputError as err:
+            raise InputError(f"X contains NaN or infinity: {err}") from err
         return as_source(checked, check_finite=False)
+
+    def _checkpoint(self) -> Path | None:
+        if self.checkpoint is None:
+            return None
+        if not isinstance(self.checkpoint, str | Path):
+            raise InputError(f"checkpoint must be the path of a file, got {self.checkpoint!r}")
+        if self.random_state is None:
+            raise InputError(
+                "a fit goes on from a checkpoint only with the same seed, and random_state=None "
+                "draws another each time; set random_state to a whole number"
+            )
+        return Path(self.checkpoint)
 
     def _recipe(self, source: VectorSource) -> Recipe:
         return recipe_for(
@@ -258,12 +295,22 @@ class BatchTopKSAE(TopKSAE):
     _batch_topk = True
 
 
+def _only_ours(x: Any) -> bool:
+    """Tell what `as_vectors` reads and scikit-learn refuses, copies, or reads without its mask."""
+    if isinstance(x, str | Path | VectorSource | np.ma.MaskedArray | np.memmap):
+        return True
+    kind: str = type(x).__module__.split(".")[0]
+    shape: tuple[int, ...] = getattr(x, "shape", ())
+    in_column = kind in {"polars", "pandas", "pyarrow"} and (len(shape) != 2 or shape[1] == 1)
+    return kind == "torch" or in_column or hasattr(x, "to_vectors")
+
+
 def fit_many(X: Any, estimators: Sequence[TopKSAE]) -> list[TopKSAE]:
     """Fit several autoencoders in one pass over the data, say of several sizes or seeds.
 
     Rows are read, centred and scaled once for all of them. Each ends as if it had been fitted alone
-    with the first one's `random_state`, apart from its own first atoms. Held-out share, checkpoint
-    and progress are those of the first.
+    with the first one's `random_state`, apart from its own first atoms. Held-out share, checkpoint,
+    device of training and progress are those of the first.
 
     Parameters
     ----------
@@ -280,7 +327,7 @@ def fit_many(X: Any, estimators: Sequence[TopKSAE]) -> list[TopKSAE]:
     Raises
     ------
     InputError
-        If there is none, or their batch sizes differ.
+        If there is none, one is something else, or their batch sizes differ.
 
     Examples
     --------
@@ -291,6 +338,10 @@ def fit_many(X: Any, estimators: Sequence[TopKSAE]) -> list[TopKSAE]:
     >>> [sae.atoms_.shape for sae in fit_many(x, sizes)]
     [(8, 8), (16, 8)]
     """
+    if not isinstance(estimators, Sequence) or not all(isinstance(e, TopKSAE) for e in estimators):
+        raise InputError(
+            f"estimators must be a list of TopKSAE or BatchTopKSAE, got {estimators!r}"
+        )
     if not estimators:
         raise InputError("there is nothing to fit: give at least one estimator")
     sources = [estimator._source(X, reset=True) for estimator in estimators]
@@ -304,8 +355,10 @@ def fit_many(X: Any, estimators: Sequence[TopKSAE]) -> list[TopKSAE]:
             sources[0],
             recipes,
             validation_fraction=first.validation_fraction,
-            checkpoint=None if first.checkpoint is None else Path(first.checkpoint),
+            checkpoint=first._checkpoint(),
+            checkpoint_every=first.checkpoint_every,
             on_step=lambda rows, fvu: bar.advance(rows, f"lowest FVU {fvu:.3f}"),
+            device=first.device,
         )
     for estimator, fit in zip(estimators, fits, strict=True):
         estimator._keep(fit)

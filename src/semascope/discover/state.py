@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +16,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from semascope.core import ArtifactError, load_tensors, save_tensors
+from semascope.core import (
+    ArtifactError,
+    InputError,
+    held,
+    load_tensors,
+    require_writable,
+    save_tensors,
+)
 from semascope.kernels import LinearEncoder
 from semascope.kernels.training import NAMES
 
@@ -117,7 +127,7 @@ def save_states(path: Path, states: Sequence[State], fingerprint: str) -> None:
         tensors[f"{number}.best_fvu"] = np.array([state.best_fvu])
         tensors[f"{number}.counts"] = np.array([state.step, state.rows_seen, state.waiting])
     metadata = {"kind": "training", "fingerprint": fingerprint, "states": str(len(states))}
-    save_tensors(path, tensors, metadata)
+    save_tensors(path, tensors, metadata | {"crc32": str(_checksum(tensors))})
 
 
 def load_states(path: Path, fingerprint: str) -> list[State]:
@@ -126,30 +136,91 @@ def load_states(path: Path, fingerprint: str) -> list[State]:
     Raises
     ------
     ArtifactError
-        If it comes from others.
+        If it comes from others, or is damaged.
     """
     tensors, metadata = load_tensors(path)
+    if metadata.get("kind") != "training":
+        raise ArtifactError(f"{path} is no checkpoint of training; choose another file")
     if metadata.get("fingerprint") != fingerprint:
         raise ArtifactError(
             f"the checkpoint {path} belongs to another run (other data, parameters or seed); "
             "remove it or restore the parameters"
         )
-
-    def read(name: str) -> Tensor:
-        return torch.from_numpy(np.array(tensors[name]))
-
-    states = []
-    for number in range(int(metadata["states"])):
-        step, rows_seen, waiting = tensors[f"{number}.counts"].tolist()
-        states.append(
-            State(
-                **{g: {name: read(f"{number}.{g}.{name}") for name in NAMES} for g in _GROUPS},
-                last_active=read(f"{number}.last_active"),
-                step=step,
-                rows_seen=rows_seen,
-                best_fvu=float(tensors[f"{number}.best_fvu"][0]),
-                waiting=waiting,
-                history=[(int(a), float(b)) for a, b in tensors[f"{number}.history"]],
-            )
+    # Checkpoints written before there were checksums have none.
+    if metadata.get("crc32", str(_checksum(tensors))) != str(_checksum(tensors)):
+        raise ArtifactError(
+            f"the checkpoint {path} was changed after it was written (checksum differs); restore "
+            "it from a copy, or remove it to start again"
         )
-    return states
+    try:
+        return [_restored(tensors, number) for number in range(int(metadata["states"]))]
+    except (KeyError, ValueError, TypeError) as err:
+        raise ArtifactError(
+            f"the checkpoint {path} is damaged ({err}); restore it from a copy, or remove it to "
+            "start again"
+        ) from err
+
+
+def _restored(tensors: dict[str, npt.NDArray[np.generic]], number: int) -> State:
+    def read(name: str) -> Tensor:
+        return torch.from_numpy(np.array(tensors[f"{number}.{name}"]))
+
+    step, rows_seen, waiting = tensors[f"{number}.counts"].tolist()
+    return State(
+        **{g: {name: read(f"{g}.{name}") for name in NAMES} for g in _GROUPS},
+        last_active=read("last_active"),
+        step=step,
+        rows_seen=rows_seen,
+        best_fvu=float(read("best_fvu")[0]),
+        waiting=waiting,
+        history=[(int(a), float(b)) for a, b in tensors[f"{number}.history"].tolist()],
+    )
+
+
+def _checksum(tensors: dict[str, npt.NDArray[np.generic]]) -> int:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(
+            np.ascontiguousarray(tensors[name]).data, zlib.crc32(name.encode(), value)
+        )
+    return value
+
+
+@contextmanager
+def owned(path: Path | None) -> Iterator[None]:
+    """Hold a checkpoint, or none, alone, and drop what a killed process left half-written of it.
+
+    Raises
+    ------
+    InputError
+        If it could not be written.
+    ArtifactError
+        If another process trains with it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from semascope.discover.state import owned
+    >>> with owned(Path("a.safetensors")):
+    ...     [path.name for path in Path().iterdir()]
+    ['.a.safetensors.lock']
+    """
+    if path is None:
+        yield
+        return
+    if path.is_dir():
+        raise InputError(f"the checkpoint {path} is a folder; give the name of a file")
+    require_writable(path)
+    lock = path.with_name(f".{path.name}.lock")
+    taken = (
+        f"another process is training with the checkpoint {path}; wait for it, or choose another"
+    )
+    with held(lock, taken):
+        half = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}")
+        for other in path.parent.iterdir():
+            if half.fullmatch(other.name):
+                other.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from semascope.core import generator, interruptible
+from semascope.core import InputError, generator, interruptible
 from semascope.discover.recipe import Recipe
 from semascope.discover.state import State, save_states
 from semascope.kernels import (
@@ -135,14 +136,24 @@ def train(
             stop = asked()
             due = time.monotonic() - saved > checkpoint_every
             if checkpoint is not None and (stop or due):
-                save_states(checkpoint, states, fingerprint)
+                _save(checkpoint, states, fingerprint)
                 saved = time.monotonic()
             if stop:
                 raise KeyboardInterrupt
             if not any(_goes_on(recipe, state) for recipe, state in runs):
                 break
         if checkpoint is not None:
-            save_states(checkpoint, states, fingerprint)
+            _save(checkpoint, states, fingerprint)
+
+
+def _save(path: Path, states: Sequence[State], fingerprint: str) -> None:
+    """Write a checkpoint; a disc that is full must not cost what is in memory."""
+    try:
+        save_states(path, states, fingerprint)
+    except InputError as err:
+        warnings.warn(
+            f"no checkpoint at step {states[0].step}: {err}", RuntimeWarning, stacklevel=2
+        )
 
 
 def _steps(recipe: Recipe) -> int:
