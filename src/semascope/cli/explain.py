@@ -61,6 +61,9 @@ def explain(
     ] = None,
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
     unit: Annotated[str | None, typer.Option(help="Unit of a continuous outcome.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Words of an ordinal outcome: low,middle,high.")
+    ] = None,
     out: Out = None,
     plot: Plot = None,
     overwrite: Overwrite = False,
@@ -88,6 +91,7 @@ def explain(
         most=most,
         items=items,
         unit=unit,
+        order=None if order is None else [word.strip() for word in order.split(",")],
         seed=seed,
     )
     write_files(found, out, plot, overwrite=overwrite)

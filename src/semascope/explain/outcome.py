@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
@@ -48,6 +49,7 @@ def outcome(
     most: int | None = None,
     name: str | None = None,
     unit: str | None = None,
+    order: Sequence[str] | None = None,
     items: str = "items",
     seed: int = 0,
 ) -> Findings:
@@ -97,6 +99,9 @@ def outcome(
         See `Options`.
     name, unit, items : str, optional
         What the outcome, its unit and the rows are called.
+    order : sequence of str, optional
+        Words that an outcome holds, from low to high: they are then ordinal; of two words the
+        second is the one that is counted.
 
     Returns
     -------
@@ -150,7 +155,7 @@ def outcome(
     options = Options(level, knockoff_level, fewest, most, seed)
     given = read_given(
         lex, y, kind=kind, covariates=covariates, groups=groups, weights=weights, time=time,
-        pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names,
+        pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names, order=order,
     )  # fmt: skip
     setting = given.setting
     # Rows of a pair, or of a group, stay together.
