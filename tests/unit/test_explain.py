@@ -183,7 +183,7 @@ def test_missing_outcomes_are_refused_or_counted(codes: np.ndarray, noise: np.nd
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"y": np.ones(N)}, "is 1.0 in all 700 rows"),
+        ({"y": np.ones(N)}, "is 1 in all 700 rows"),
         ({"y": ["yes"] * N}, "is 'yes' in all 700 rows"),
         ({"y": np.full(N, np.nan)}, "missing in all 700 rows"),
         ({"y": np.arange(5.0)}, "has 5 rows, the codes 700"),
@@ -197,7 +197,7 @@ def test_missing_outcomes_are_refused_or_counted(codes: np.ndarray, noise: np.nd
         ({"groups": np.arange(N) % 3}, "fall into 3 groups"),
         ({"weights": np.full(N, -1.0)}, "weights must be 0 or more; they are -1 at row 0"),
         ({"covariates": np.ones(N)}, "'covariate' is 1.0 in all"),
-        ({"covariates": np.ones((3, 2))}, "covariates have 3 rows"),
+        ({"covariates": np.ones((3, 2))}, "covariates have 3 values for 700 rows"),
         (
             {"covariates": pl.DataFrame({"a": np.arange(N), "b": 2.0 * np.arange(N) + 1})},
             "covariate 'b' is collinear: what it says follows from a",
@@ -500,6 +500,18 @@ def test_rows_of_a_lexicon_are_compared_where_nothing_was_fitted(learned: Path) 
     found = compare(tea, ~tea, lexicon=lex, called=("tea", "the rest"))
     assert found.table["n_a"][0] == (tea & (lex.splits == 2)).sum()
     assert found.table["effect"].max() > 60
+    numbers = np.arange(len(lex.items)) // 3
+    options = {"lexicon": lex, "called": ("tea", "the rest")}
+    by_all = compare(tea, ~tea, groups=(numbers, numbers), **options)
+    assert by_all.table.equals(
+        compare(tea, ~tea, groups=(numbers[tea], numbers[~tea]), **options).table
+    )
+    with pytest.raises(InputError, match="tea holds a row twice"):
+        compare([1, 1, 2], ~tea, **options)
+    with pytest.raises(InputError, match=r"rows are in tea and in the rest, first"):
+        compare(tea, np.arange(len(tea)), **options)
+    with pytest.raises(InputError, match="a lexicon is no set of items"):
+        compare(lex, lex)
     with pytest.raises(InputError, match="mask of tea has 3 values"):
         compare(tea[:3], ~tea, lexicon=lex, called=("tea", "the rest"))
 

@@ -81,7 +81,7 @@ def print_comparison(found: Comparison) -> None:
     >>> random = np.random.default_rng(0)
     >>> a, b = random.random((300, 2)) < [0.2, 0.5], random.random((300, 2)) < 0.2
     >>> print_comparison(sc.explain.compare(a, b))
-    1 of 2 concepts differ between A and B at a false-discovery rate of 0.05
+    1 of 2 tested concepts differ between A and B at a false-discovery rate of 0.05
     ...
     """
     from semascope.explain.sentences import number
@@ -89,13 +89,7 @@ def print_comparison(found: Comparison) -> None:
     console = Console()
     first, second = found.names
     tested = found.table.filter(found.table["p"].is_not_null())
-    console.print(
-        Text(
-            f"{len(found.findings)} of {len(tested)} concepts differ between {first} and {second} "
-            f"at a false-discovery rate of {found.level:g}",
-            style="bold",
-        )
-    )
+    console.print(Text(found.headline, style="bold"))
     for line in found.sentences[:_SHOWN]:
         console.print(Text(f"  • {line}"))
     table = Table(box=None, pad_edge=False, header_style="bold")

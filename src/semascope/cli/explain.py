@@ -64,6 +64,9 @@ def explain(
     ] = "verify",
     items: Annotated[str, typer.Option(help="What rows are called, in the plural.")] = "items",
     unit: Annotated[str | None, typer.Option(help="Unit of a continuous outcome.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Words of an ordinal outcome: low,middle,high.")
+    ] = None,
     out: Out = None,
     plot: Plot = None,
     overwrite: Overwrite = False,
@@ -92,6 +95,7 @@ def explain(
         rows=rows,  # type: ignore[arg-type]  # checked there
         items=items,
         unit=unit,
+        order=None if order is None else [word.strip() for word in order.split(",")],
         seed=seed,
     )
     write_files(found, out, plot, overwrite=overwrite)

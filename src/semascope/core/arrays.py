@@ -251,11 +251,9 @@ def _to_numpy(x: Any) -> npt.NDArray[Any]:
         return _from_file(Path(x))
     if hasattr(x, "to_vectors"):  # VectorStore, which lives a floor above
         return np.asanyarray(x.to_vectors())
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(x, torch.Tensor):
-        x = x.detach().cpu()
-        x = x if x.layout == torch.strided else x.to_dense()
-        return np.asarray(x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy())
+    tensor = from_torch(x)
+    if tensor is not None:
+        return tensor
     if hasattr(x, "tocsr") and hasattr(x, "toarray"):
         return np.asarray(x.toarray())
     module = type(x).__module__.split(".")[0]
@@ -269,6 +267,24 @@ def _to_numpy(x: Any) -> npt.NDArray[Any]:
         ) from err
     except (TypeError, RuntimeError) as err:
         raise InputError(f"vectors must be a matrix, found {type(x).__name__}: {err}") from err
+
+
+def from_torch(x: Any) -> npt.NDArray[Any] | None:
+    """Return a torch tensor as an array, off its device and without gradients; None if it is none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from semascope.core import from_torch
+    >>> from_torch(torch.tensor([0.5], dtype=torch.bfloat16, requires_grad=True))
+    array([0.5], dtype=float32)
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(x, torch.Tensor):
+        return None
+    x = x.detach().cpu()
+    x = x if x.layout == torch.strided else x.to_dense()
+    return np.asarray(x.float().numpy() if x.dtype == torch.bfloat16 else x.numpy())
 
 
 def _from_frame(x: Any) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed
+from semascope.explain.columns import as_frame
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,7 +23,7 @@ def read_columns(given: Any, items: pl.DataFrame | None, n: int, what: str) -> p
 
     Parameters
     ----------
-    given : str, sequence of str, frame, series or array
+    given : str, sequence of str, frame, mapping, series or array
         Names of columns of `items`, or values.
     items : polars.DataFrame, optional
         Where names are looked up.
@@ -40,9 +41,12 @@ def read_columns(given: Any, items: pl.DataFrame | None, n: int, what: str) -> p
     """
     if isinstance(given, str):
         given = [given]
-    if isinstance(given, Sequence) and len(given) and all(isinstance(g, str) for g in given) and (
-        (items is not None and len(given) != n) or (items is not None and set(given) <= set(items))
-    ):  # fmt: skip
+    named = isinstance(given, Sequence) and len(given) and all(isinstance(g, str) for g in given)
+    if named and items is None and len(given) != n:
+        raise InputError(
+            f"{what}: '{given[0]}' is a name; pass values, since there is no table of items"
+        )
+    if named and items is not None and (len(given) != n or set(given) <= set(items.columns)):
         missing = [name for name in given if name not in items.columns]
         if missing:
             raise InputError(
@@ -50,22 +54,28 @@ def read_columns(given: Any, items: pl.DataFrame | None, n: int, what: str) -> p
                 f"{did_you_mean(missing[0], items.columns)}"
             )
         frame = items.select(given)
-    elif isinstance(given, pl.DataFrame):
-        frame = given
-    elif isinstance(given, pl.Series):
-        frame = given.to_frame()
-    elif type(given).__module__.split(".")[0] == "pandas":
-        frame = pl.from_pandas(given if hasattr(given, "columns") else given.to_frame())
     else:
-        array = np.asarray(given)
-        if array.ndim == 1:
-            array = array[:, None]
-        names = [what.removesuffix("s")] if array.shape[1] == 1 else None
-        names = names or [f"{what.removesuffix('s')} {i + 1}" for i in range(array.shape[1])]
-        frame = pl.DataFrame({name: array[:, i] for i, name in enumerate(names)})
+        frame = as_frame(given, what)
     if len(frame) != n:
-        raise InputError(f"{what} have {len(frame)} rows, the outcome {n}; they must match")
+        raise InputError(
+            f"{what} have {len(frame)} values for {n} rows; they must match, row by row"
+        )
     return frame
+
+
+def read_column(given: Any, items: pl.DataFrame | None, n: int, what: str) -> pl.Series:
+    """Return one column, as `read_columns` does; `InputError` if there are several.
+
+    Examples
+    --------
+    >>> from semascope.explain.design import read_column
+    >>> read_column(["a", "b"], None, 2, "groups").to_list()
+    ['a', 'b']
+    """
+    frame = read_columns(given, items, n, what)
+    if frame.width != 1:
+        raise InputError(f"{what}: one column is needed, found {listed(frame.columns) or 'none'}")
+    return frame.to_series()
 
 
 def require_complete(frame: pl.DataFrame, rows: npt.NDArray[np.int64], what: str) -> None:
@@ -135,6 +145,12 @@ def design(frame: pl.DataFrame, *, smooth: Sequence[str] = (), strict: bool = Tr
 
 
 def _columns(column: pl.Series, smooth: bool) -> Floats:
+    plain = column.dtype.is_numeric() or column.dtype.is_temporal()
+    if not plain and column.dtype not in (pl.Boolean, pl.String, pl.Enum, pl.Categorical):
+        raise InputError(
+            f"covariate '{column.name}' has the type {column.dtype}; numbers, dates, booleans and "
+            "words can be adjusted for"
+        )
     distinct = column.n_unique()
     if distinct == 1:
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed, split_of
-from semascope.explain.design import read_columns
+from semascope.explain.design import read_column, read_columns, require_complete
 from semascope.explain.kinds import Outcome, read_outcome
 from semascope.explain.problem import Setting, check_groups
 from semascope.explain.tested import as_strengths
@@ -81,6 +82,7 @@ def read_given(
     name: str | None = None,
     unit: str | None = None,
     names: Any = None,
+    order: Sequence[str] | None = None,
 ) -> Given:
     """Read what `explain.outcome` was given; its parameters.
 
@@ -102,11 +104,9 @@ def read_given(
         kind = "paired"
     if (kind == "paired") != (pairs is not None):
         raise InputError("kind 'paired' and pairs= go together: which two rows were compared")
-    moment = None if time is None else read_columns(time, items, n, "time").to_series()
-    duration = None
-    if kind == "survival" and moment is not None:
-        duration = moment.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    found = read_outcome(y, kind, name=name, unit=unit, duration=duration)
+    moment = None if time is None else read_column(time, items, n, "time")
+    duration = moment if kind == "survival" else None
+    found = read_outcome(y, kind, name=name, unit=unit, duration=duration, order=order)
     if len(found) != n:
         also = ""
         if isinstance(lex, Lexicon) and lex.info.get("skipped"):
@@ -121,8 +121,8 @@ def read_given(
     if moment is not None and found.kind != "survival":
         smooth = (moment.name,)
         table = moment.to_frame() if table is None else table.with_columns(moment)
-    if table is not None and found.name in table.columns and isinstance(lex, Lexicon):
-        raise InputError(f"the outcome '{found.name}' cannot be a covariate as well")
+    if table is not None:
+        _check_covariates(table, found, items)
     group = read_keys(groups, items, n, "groups")
     if group is not None:
         check_groups(group)
@@ -131,10 +131,10 @@ def read_given(
         table,
         smooth,
         group,
-        _weights(weights, items, n),
+        read_weights(weights, items, n),
         read_keys(pairs, items, n, "pairs"),
     )
-    column = None if by is None else read_columns(by, items, n, "by").to_series()
+    column = None if by is None else read_column(by, items, n, "by")
     adjusted_for = () if table is None else tuple(table.columns)
     return Given(codes, concepts, told, alive, setting, column, adjusted_for, left_out)
 
@@ -245,6 +245,21 @@ def _column(name: str, items: pl.DataFrame | None, what: str) -> pl.Series:
     return items[name]
 
 
+def _check_covariates(table: pl.DataFrame, found: Outcome, items: pl.DataFrame | None) -> None:
+    known = np.flatnonzero(~np.isnan(found.values))
+    require_complete(table, known, "covariates")
+    for column in table:
+        same = items is not None and column.name == found.name
+        if not same and column.dtype.is_numeric():
+            there = column.gather(known).cast(pl.Float64).to_numpy()
+            same = np.array_equal(there, found.values[known])
+        if same:
+            raise InputError(
+                f"the outcome '{found.name}' cannot be a covariate as well"
+                + (f"; '{column.name}' holds its values" if column.name != found.name else "")
+            )
+
+
 def _missing(found: Outcome, missing: str) -> dict[str, int]:
     gaps = np.flatnonzero(np.isnan(found.values))
     if len(gaps) and missing == "error":
@@ -266,7 +281,8 @@ def read_keys(given: Any, items: pl.DataFrame | None, n: int, what: str) -> npt.
     """
     if given is None:
         return None
-    column = read_columns(given, items, n, what).to_series()
+    column = read_column(given, items, n, what)
+    column = column.fill_nan(None) if column.dtype.is_float() else column
     if column.null_count():
         row = int(column.is_null().arg_true()[0])
         raise InputError(f"{what}: column '{column.name}' is missing at row {row}")
@@ -274,14 +290,23 @@ def read_keys(given: Any, items: pl.DataFrame | None, n: int, what: str) -> npt.
     return values.astype(str) if column.dtype == pl.String else values
 
 
-def _weights(given: Any, items: pl.DataFrame | None, n: int) -> npt.NDArray[np.float64] | None:
+def read_weights(given: Any, items: pl.DataFrame | None, n: int) -> npt.NDArray[np.float64] | None:
+    """Return weights of rows, a number from 0 on for each; None if none were given.
+
+    Examples
+    --------
+    >>> from semascope.explain.given import read_weights
+    >>> read_weights([1, 2], None, 2)
+    array([1., 2.])
+    """
     if given is None:
         return None
-    column = read_columns(given, items, n, "weights").to_series()
+    column = read_column(given, items, n, "weights")
     if not column.dtype.is_numeric():
         raise InputError(f"weights are numbers; column '{column.name}' is {column.dtype}")
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(bad):
-        raise InputError(f"weights must be 0 or more; they are {values[bad[0]]:g} at row {bad[0]}")
+        at = "missing" if np.isnan(values[bad[0]]) else f"{values[bad[0]]:g}"
+        raise InputError(f"weights must be 0 or more; they are {at} at row {bad[0]}")
     return np.asarray(values, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import InputError, did_you_mean, listed
+from semascope.explain.columns import as_series
 
 Kind = Literal["continuous", "binary", "multiclass", "ordinal", "count", "survival", "paired"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -75,6 +77,7 @@ def read_outcome(
     name: str | None = None,
     unit: str | None = None,
     duration: Any = None,
+    order: Sequence[str] | None = None,
 ) -> Outcome:
     """Check an outcome and turn it into numbers.
 
@@ -83,15 +86,20 @@ def read_outcome(
     y : array-like of shape (n,)
         Numbers, booleans or words. Paired outcomes: the higher value of a pair wins.
     kind : str, default "auto"
-        "auto" takes two values as binary, words as multiclass (an Enum as ordinal), up to ten
-        whole numbers from 0 or 1 on as ordinal, other numbers as continuous. Counts, survival and
-        pairs have to be asked for.
+        "auto" takes two values as binary, words as multiclass, words whose order is known (by
+        `order`, a polars Enum or an ordered pandas Categorical) as ordinal, up to ten whole numbers
+        from 0 or 1 on as ordinal, other numbers as continuous. Counts, survival and pairs have to
+        be asked for.
     name : str, optional
         By default the name of the series, or "outcome".
     unit : str, optional
         Of a continuous outcome, for sentences; by default its name.
     duration : array-like of shape (n,), optional
-        Survival: how long each row was seen.
+        Survival: how long each row was seen, as numbers or durations (counted in days). It may
+        have happened to all rows.
+    order : sequence of str, optional
+        All values from low to high, where they are words; of two the second is the one that is
+        counted.
 
     Raises
     ------
@@ -116,11 +124,16 @@ def read_outcome(
     there = series.drop_nulls()
     if len(there) == 0:
         raise InputError(f"outcome '{name}' is missing in all {len(series)} rows")
-    if there.n_unique() == 1:
+    if there.n_unique() == 1 and not (kind == "survival" and there[0] in (1, True)):
+        only = f"{there[0]:g}" if there.dtype.is_float() else repr(there[0])
+        hint = "; survival is 1 where it happened, else 0" if kind == "survival" else ""
         raise InputError(
-            f"outcome '{name}' is {there[0]!r} in all {len(there)} rows that have it; there is "
-            "nothing to explain"
+            f"outcome '{name}' is {only} in all {len(there)} rows that have it; there is "
+            f"nothing to explain{hint}"
         )
+    if order is not None:
+        series = _ordered(series, order)
+        there = series.drop_nulls()
     words = series.dtype not in (pl.Boolean, pl.Float64)
     found: Kind = _told(series, there, words) if kind == "auto" else kind  # type: ignore[assignment]
     levels: tuple[str, ...] = ()
@@ -138,38 +151,40 @@ def read_outcome(
         )
     units: dict[str, str] = {"continuous": unit or name, "count": "times", "survival": "times"}
     told = units.get(found, "points")
-    seen = _durations(duration, name, len(values)) if found == "survival" else None
+    seen = _durations(duration, name, values) if found == "survival" else None
     return Outcome(name, found, values, told, levels, seen)
 
 
 def _series(y: Any, name: str | None) -> pl.Series:
-    try:
-        if isinstance(y, pl.DataFrame):
-            raise TypeError("found a table; pass one of its columns")
-        if not isinstance(y, pl.Series) and type(y).__module__.split(".")[0] == "pandas":
-            y = pl.from_pandas(y)
-        if isinstance(y, pl.Series):
-            series = y
-        else:
-            array = np.asarray(y)
-            if array.ndim != 1:
-                raise TypeError(f"found shape {array.shape}")
-            given = y if array.dtype == object else array
-            series = pl.Series("outcome", given, nan_to_null=True)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as err:
-        raise InputError(f"an outcome is one value for each row; {err}") from err
-    series = series.alias(name or series.name or "outcome")
+    series = as_series(y, "outcome")
+    series = series.alias(name or series.name)
     if series.dtype.is_numeric():
-        series = series.cast(pl.Float64).fill_nan(None)
+        series = series.cast(pl.Float64)
         endless = series.is_infinite().fill_null(False).arg_true()
         if len(endless):
             raise InputError(f"outcome '{series.name}' is infinite at row {int(endless[0])}")
+    elif series.dtype == pl.Null:
+        series = series.cast(pl.Float64)
     elif series.dtype not in (pl.Boolean, pl.Enum, pl.Categorical, pl.String):
         raise InputError(
             f"outcome '{series.name}' has the type {series.dtype}; numbers, booleans or words can "
             "be explained"
         )
     return series
+
+
+def _ordered(series: pl.Series, order: Sequence[str]) -> pl.Series:
+    if series.dtype in (pl.Boolean, pl.Float64):
+        raise InputError(
+            f"order= is for words; '{series.name}' holds {series.dtype}, whose order is known"
+        )
+    given = [order] if isinstance(order, str) else [str(one) for one in order]
+    words = series.cast(pl.String)
+    missing = sorted(set(words.drop_nulls()) - set(given))
+    if missing or len(set(given)) < len(given):
+        why = f"lacks {listed(map(repr, missing))}" if missing else "names a value twice"
+        raise InputError(f"order= names each value of '{series.name}' once; it {why}")
+    return words.cast(pl.Enum(given))
 
 
 def _told(series: pl.Series, there: pl.Series, words: bool) -> Kind:
@@ -197,8 +212,8 @@ def _levels(series: pl.Series, there: pl.Series, kind: str) -> tuple[tuple[str, 
     elif series.dtype == pl.String or series.dtype == pl.Categorical:
         if kind == "ordinal":
             raise InputError(
-                f"outcome '{series.name}' holds words, whose order is not known; pass numbers or a "
-                "polars Enum"
+                f"outcome '{series.name}' holds words, whose order is not known; tell it with "
+                f"order=, such as {list(there.unique().sort()[:3])}, from low to high"
             )
         series = series.cast(pl.String)
         order = sorted(there.cast(pl.String).unique().to_list())
@@ -218,6 +233,8 @@ def _two(
     name: str, values: Floats, levels: tuple[str, ...], kind: str
 ) -> tuple[tuple[str, ...], Floats]:
     known = np.unique(values[~np.isnan(values)])
+    if kind == "survival" and np.array_equal(known, [1.0]) and not levels:
+        return ("0", "1"), values
     if len(known) != 2:
         raise InputError(
             f"a {kind} outcome has two values; '{name}' has {len(known)}"
@@ -227,18 +244,27 @@ def _two(
     return told, np.where(np.isnan(values), np.nan, (values == known[1]).astype(np.float64))
 
 
-def _durations(duration: Any, name: str, n: int) -> Floats:
+def _durations(duration: Any, name: str, values: Floats) -> Floats:
     if duration is None:
         raise InputError(
             f"survival needs to know how long each row was seen; pass time= beside '{name}'"
         )
-    found = np.asarray(duration, dtype=np.float64)
-    if found.shape != (n,):
-        raise InputError(f"time has the shape {found.shape}, the outcome {n} rows")
-    bad = np.flatnonzero(~(found > 0))
-    if len(bad):
+    series = as_series(duration, "time")
+    if isinstance(series.dtype, pl.Duration):
+        series = series.dt.total_microseconds() / (24 * 3600 * 1e6)
+    if not series.dtype.is_numeric():
         raise InputError(
-            f"time must be above 0 in every row; it is {found[bad[0]]:g} at row {bad[0]}"
+            f"time tells how long each row was seen, as a number; '{series.name}' is {series.dtype}"
+            + ("; pass the end less the start" if series.dtype.is_temporal() else "")
+        )
+    found = series.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+    if len(found) != len(values):
+        raise InputError(f"time has {len(found)} rows, the outcome {len(values)}")
+    bad = np.flatnonzero(~((found > 0) & np.isfinite(found)) & ~np.isnan(values))
+    if len(bad):
+        at = "missing" if np.isnan(found[bad[0]]) else f"{found[bad[0]]:g}"
+        raise InputError(
+            f"time must be above 0 in every row; it is {at} at row {bad[0]}"
             + (f" and in {len(bad) - 1} more" if len(bad) > 1 else "")
         )
     return found

@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError
+from semascope.core import InputError, listed
+from semascope.explain.columns import as_frame, as_series
 
 LOSSES = ("error", "log", "absolute", "squared")
 
 Floats = npt.NDArray[np.float64]
 _CLIP = 1e-12
+# Probabilities may be rounded.
+_OFF = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,8 @@ def read_losses(y_true: pl.Series, y_pred: Any, kind: str = "auto") -> Losses:
         raise InputError(
             f"y_pred has {len(given)} rows, y_true {len(y_true)}; they must match, row by row"
         )
+    if isinstance(given, pl.Series):
+        y_true, given = _alike(y_true, given)
     truth = y_true.fill_nan(None) if y_true.dtype.is_float() else y_true
     present = truth.drop_nulls()
     if not len(present):
@@ -126,19 +131,24 @@ def as_column(given: Any, called: str) -> Any:
     >>> as_column([1, 2], "y_pred").dtype, as_column([[0.5, 0.5]], "y_pred").shape
     (Int64, (1, 2))
     """
-    if isinstance(given, pl.Series):
-        return given
-    if type(given).__module__.split(".")[0] == "pandas":
-        return pl.from_pandas(given) if given.ndim == 1 else given.to_numpy().astype(np.float64)
-    array = np.asarray(given)
-    if array.ndim == 1:
-        return pl.Series(called, list(given) if array.dtype == object else array)
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
+    found = as_frame(given, called) if len(np.shape(given)) == 2 else None
+    if found is None or found.width == 1:
+        return as_series(given if found is None else found.to_series(), called)
+    if not all(dtype.is_numeric() for dtype in found.dtypes):
         raise InputError(
-            f"{called} is one value a row, or a row of probabilities; found {array.dtype} of shape "
-            f"{array.shape}"
+            f"{called} is one value a row, or a row of probabilities; found columns of "
+            f"{listed(sorted({str(dtype) for dtype in found.dtypes}))}"
         )
-    return array.astype(np.float64)
+    return found.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _alike(truth: pl.Series, given: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Take truth values as 0 and 1 where the others are numbers."""
+    if truth.dtype == pl.Boolean and given.dtype.is_numeric():
+        return truth.cast(pl.Int64), given
+    if given.dtype == pl.Boolean and truth.dtype.is_numeric():
+        return truth, given.cast(pl.Int64)
+    return truth, given
 
 
 def _kind(present: pl.Series, given: Any) -> str:
@@ -189,6 +199,13 @@ def _log(truth: pl.Series, present: pl.Series, given: Any) -> Floats:
     bad = np.flatnonzero(((given < 0) | (given > 1)).any(axis=1))
     if len(bad):
         raise InputError(f"probabilities lie between 0 and 1; row {bad[0]} of y_pred does not")
+    sums = given.sum(axis=1)
+    bad = np.flatnonzero(np.abs(sums - 1) > _OFF)
+    if len(bad):
+        raise InputError(
+            f"the probabilities of a row add up to 1; those of row {bad[0]} of y_pred add up to "
+            f"{sums[bad[0]]:.3g}"
+        )
     texts = truth if truth.dtype.is_numeric() else truth.cast(pl.String)
     place = texts.replace_strict(order, range(len(order)), default=None, return_dtype=pl.Int64)
     at = place.fill_null(0).to_numpy()

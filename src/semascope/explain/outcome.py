@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
@@ -49,6 +50,7 @@ def outcome(
     rows: Literal["verify", "all"] = "verify",
     name: str | None = None,
     unit: str | None = None,
+    order: Sequence[str] | None = None,
     items: str = "items",
     seed: int = 0,
 ) -> Findings:
@@ -99,6 +101,9 @@ def outcome(
         See `Options`.
     name, unit, items : str, optional
         What the outcome, its unit and the rows are called.
+    order : sequence of str, optional
+        Words that an outcome holds, from low to high: they are then ordinal; of two words the
+        second is the one that is counted.
 
     Returns
     -------
@@ -154,7 +159,7 @@ def outcome(
         require_unseen(lex, y)
     given = read_given(
         lex, y, kind=kind, covariates=covariates, groups=groups, weights=weights, time=time,
-        pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names,
+        pairs=pairs, by=by, missing=missing, name=name, unit=unit, names=names, order=order,
     )  # fmt: skip
     setting = given.setting
     # Rows of a pair, or of a group, stay together.

@@ -26,6 +26,9 @@ from semascope.lexicon import Lexicon
 Rows = npt.NDArray[np.int64]
 TESTS = ("tcav", "betting")
 _SPLIT = 8
+# Items asked about twice, and the share of the span of predictions that rounding may move them by.
+_AGAIN = 8
+_APART = 0.01
 # Items are asked about in groups that fill so many calls.
 _CALLS = 4
 
@@ -37,8 +40,8 @@ def prediction(
     *,
     target: int | None = None,
     names: Sequence[str | None] | None = None,
-    methods: Sequence[str] = METHODS,
-    tests: Sequence[str] = TESTS,
+    methods: str | Sequence[str] = METHODS,
+    tests: str | Sequence[str] = TESTS,
     task: str = "order",
     most_items: int = 100,
     most_rows: int = 2000,
@@ -70,9 +73,9 @@ def prediction(
         Class to explain; needed if there are more than two.
     names : sequence of str or None, optional
         Names of concepts, without a lexicon.
-    methods : sequence of str
+    methods : str or sequence of str
         ``occlusion``, ``gradient_input``, ``integrated_gradients``, ``shapley``, ``sobol``.
-    tests : sequence of str
+    tests : str or sequence of str
         ``tcav`` (needs gradients: ``2 d`` predictions an item unless `predict` is a torch module)
         and ``betting``.
     task : {"order", "keep", "remove", "amount"}, default "order"
@@ -154,6 +157,8 @@ def prediction(
     >>> used.table["concept"][0], used.table["effect"].round(1).max() > 1
     ('c1', True)
     """
+    methods = (methods,) if isinstance(methods, str) else methods
+    tests = (tests,) if isinstance(tests, str) else tests
     _check(methods, tests, task, most_items, most_rows, level)
     model = Predictor(predict, target, batch, budget)
     some = decode(lex, x, names, most_rows=most_rows, seed=seed)
@@ -178,6 +183,7 @@ def prediction(
         notes += _of_tcav(along, table, some, level, items)
     if "betting" in tests:
         table = with_bets(table, model(some.vectors), some.codes, level, seed)
+    notes += _doubts(model, some.vectors[chosen], np.array(splits)[:, 0], items)
     table = _labelled(table.with_columns(pl.selectors.float().fill_nan(None)), some)
     table = table.sort("rank", "latent", maintain_order=True)
     several = [one for _, one in told if len(one.chance)]
@@ -281,6 +287,26 @@ def _asked(
         scored += [by_item.get(i) for i in own]
         advance(len(own), f"{model.spent.vectors:,} vectors asked about")
     return scored, splits
+
+
+def _doubts(
+    model: Predictor, vectors: npt.NDArray[Any], before: npt.NDArray[np.float64], items: str
+) -> list[str]:
+    """Say if predictions are all the same, or not the same when asked again."""
+    if np.ptp(before) == 0:
+        return [f"predict returned {before[0]:g} for each of the explained {items}"]
+    some = vectors[:_AGAIN]
+    if model.most is not None and model.spent.vectors + len(some) > model.most:
+        return []
+    apart = float(np.abs(model(some) - before[: len(some)]).max())
+    if apart <= _APART * np.ptp(before):
+        return []
+    said = (
+        f"predict does not repeat itself: asked again about {len(some)} {items} it moved by up to "
+        f"{apart:.2g}, where predictions span {np.ptp(before):.2g}; nothing here is sure (a torch "
+        "module needs .eval(), a server temperature 0)"
+    )
+    return [said]
 
 
 def _long(some: Decoded, told: list[tuple[int, Scored]]) -> pl.DataFrame:

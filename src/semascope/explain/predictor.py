@@ -76,6 +76,8 @@ class Predictor:
             raise InputError(
                 f"predict must be a callable on vectors, got {type(self.call).__name__}{hint}"
             )
+        if self.target is not None and not isinstance(self.target, int | np.integer):
+            raise InputError(f"target is the number of a column, got {self.target!r}")
         if self.batch < 1:
             raise InputError(f"batch must be at least 1, got {self.batch}")
 
@@ -130,7 +132,8 @@ class Predictor:
             with torch.no_grad():
                 found = self.call(self._tensor(x)).detach().cpu().numpy()
         else:
-            found = self.call(x)
+            # Its own, so that a callable that works in place changes nothing here.
+            found = self.call(np.array(x, dtype=np.float64))
             if hasattr(found, "detach"):
                 found = found.detach().cpu()
         values = np.asarray(found)

@@ -66,7 +66,9 @@ class Setting:
         outcome = self.outcome
         rows = rows[~np.isnan(outcome.values[rows])]
         values = outcome.values[rows]
-        if len(np.unique(values)) < 2:
+        # All may have died: when is what survival asks.
+        told = values if outcome.duration is None or not values.all() else outcome.duration[rows]
+        if len(np.unique(told)) < 2:
             raise InputError(
                 f"outcome '{outcome.name}' has fewer than two values in the {len(rows)} rows tested"
             )

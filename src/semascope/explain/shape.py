@@ -141,8 +141,9 @@ def by_subgroup(setting: Setting, x: Any, rows: Rows, column: pl.Series) -> Subg
 
     Welch's test for means of unequal variances, put to effects: each subgroup is regressed by
     itself, so covariates may act differently in each. Numbers of more than twelve values are cut
-    into thirds. A subgroup in which fewer than five rows show a concept, or do not, is left out
-    for that concept.
+    into thirds. Rows without a value are left out, and so are subgroups in which all rows have one
+    outcome; one in which fewer than five rows show a concept, or do not, is left out for that
+    concept.
 
     Parameters
     ----------
@@ -183,11 +184,16 @@ def by_subgroup(setting: Setting, x: Any, rows: Rows, column: pl.Series) -> Subg
         here = rows[told == level]
         try:
             problem = setting.problem(here, strict=False)
-        except InputError as err:
-            raise InputError(f"in the subgroup {column.name} = {level}: {err}") from err
+        except InputError:
+            continue  # so few rows that the outcome is the same in all
         found = marginal(problem, x[problem.rows])
         parts.append(_with_enough(found, problem, x[problem.rows]))
         kept.append(level)
+    if len(kept) < 2:
+        raise InputError(
+            f"column '{column.name}': {len(kept)} of {len(levels)} subgroups have rows enough "
+            "to be compared"
+        )
     centre = np.stack([np.log(e.effect) if setting.outcome.is_ratio else e.effect for e in parts])
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = 1 / np.stack([e.error for e in parts]) ** 2
@@ -218,13 +224,15 @@ def _with_enough(found: Effects, problem: Problem, x: Any) -> Effects:
 
 def _levels_of(column: pl.Series, rows: Rows) -> npt.NDArray[Any]:
     some = column.gather(rows)
+    if some.dtype.is_float():
+        some = some.fill_nan(None)
     if some.dtype.is_numeric() and some.n_unique() > _MOST_SUBGROUPS:
         low, high = (some.quantile(q) for q in (1 / 3, 2 / 3))
         if low is None or high is None or low >= high:
             raise InputError(f"column '{column.name}' cannot be cut into thirds")
         words = [f"up to {low:g}", f"{low:g} to {high:g}", f"above {high:g}"]
-        values = some.to_numpy()
-        return np.array(words)[np.searchsorted([low, high], values)]
+        place = np.searchsorted([low, high], some.cast(pl.Float64).fill_null(np.nan).to_numpy())
+        return np.where(some.is_null().to_numpy(), "", np.array(words)[place])
     if some.n_unique() > _MOST_SUBGROUPS:
         raise InputError(
             f"column '{column.name}' has {some.n_unique()} values; at most {_MOST_SUBGROUPS} "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from semascope.core import SPLITS, InputError
-from semascope.explain.design import read_columns
+from semascope.explain.design import read_column, read_columns
 from semascope.explain.effects import effects
 from semascope.explain.given import read_concepts, read_keys, read_splits
 from semascope.explain.literals import Literals, Rows, literals
@@ -132,9 +132,7 @@ def slices(
     codes, ids, told, alive = read_concepts(lex, names)
     n = codes.shape[0]
     truth, given = (
-        read_columns(one, table_of_items, n, what).to_series()
-        if isinstance(one, str)
-        else as_column(one, what)
+        read_column(one, table_of_items, n, what) if isinstance(one, str) else as_column(one, what)
         for one, what in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
     if not isinstance(truth, pl.Series) or len(truth) != n:

@@ -141,6 +141,11 @@ def concept_effects(
     # Models that are fitted one by one are not fitted for what nobody asked.
     if chosen_on is not None and (options.most is not None or not _is_slow(problem)):
         before = marginal(chosen_on, active[chosen_on.rows])
+    if options.most is not None and before is None:
+        raise InputError(
+            f"the {len(rest)} discover and name rows cannot tell which concepts to test: too few, "
+            "or of one value; leave most out, or pass more rows"
+        )
     tested, notes = _eligible(problem, here, options)
     if options.most is not None and before is not None:
         p = np.nan_to_num(before.p.reshape(len(tested), -1), nan=1.0).min(axis=1)
@@ -328,7 +333,7 @@ def _is_slow(problem: Problem) -> bool:
 def _or_none(setting: Setting, rows: Rows) -> Problem | None:
     """Put the question to rows that are not tested; None if they are too few for it."""
     try:
-        return setting.problem(rows)
+        return setting.problem(rows, strict=False)
     except InputError:
         return None
 
