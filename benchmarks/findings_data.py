@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import polars as pl
 
 from bench_data import DATA
 from semascope.core import generator
+from semascope.vectors import within
 
 SEED = 0
 _ADULT = [
@@ -106,6 +107,27 @@ def retweets(limit: int) -> Question:
     return Question(
         table, "won", "tweets", {"text": "tweet", "together": "pair"}, {"pairs": "pair"}
     )
+
+
+def _within(asked: Question) -> Question:
+    """The same pairs by how their two vectors differ, not by what they share."""
+    from semascope.embed import load_encoder, texts
+
+    encoder, column = load_encoder(), asked.learn["text"]
+    vectors = within(texts(asked.items[column], encoder=encoder), asked.items["pair"])
+    return replace(
+        asked,
+        learn=asked.learn | {"vectors": vectors, "encoder": encoder},
+        options=asked.options | {"vectors": vectors},
+    )
+
+
+def upworthy_within(limit: int) -> Question:
+    return _within(upworthy(limit))
+
+
+def retweets_within(limit: int) -> Question:
+    return _within(retweets(limit))
 
 
 def tweets(limit: int) -> Question:
@@ -270,7 +292,9 @@ def films(limit: int) -> Question:
 
 SETS: dict[str, Callable[[int], Question]] = {
     "upworthy": upworthy,
+    "upworthy-within": upworthy_within,
     "retweets": retweets,
+    "retweets-within": retweets_within,
     "tweets": tweets,
     "polarity": polarity,
     "congress": congress,

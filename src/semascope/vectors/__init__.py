@@ -11,6 +11,7 @@ from semascope.vectors.source import (
 )
 from semascope.vectors.store import VectorStore
 from semascope.vectors.tables import Items, items_from, read_items
+from semascope.vectors.within import within
 
 __all__ = [
     "ArraySource",
@@ -24,4 +25,5 @@ __all__ = [
     "items_from",
     "moments",
     "read_items",
+    "within",
 ]
