@@ -491,3 +491,15 @@ def test_import_is_light(module: str) -> None:
     script = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_showing_a_lexicon_needs_nothing_to_compute_with(learned: Path) -> None:
+    heavy = {"torch", "sklearn", "scipy.optimize", "scipy.stats"}
+    script = (
+        "import atexit, sys; from semascope.cli import main; "
+        f"atexit.register(lambda: print(sorted(set(sys.modules) & {heavy!r}))); main()"
+    )
+    asked = [sys.executable, "-c", script, "show", str(learned), "--format", "csv"]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    assert done.stdout.startswith("id,"), done.stderr
+    assert done.stdout.endswith("[]\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -19,6 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+_MODULES = (
+    "compare", "demo", "doctor", "edit", "encode", "explain", "find", "learn", "log", "measure",
+    "name", "prediction", "show", "slices", "verify",
+)  # fmt: skip
+_ELSEWHERE = {"undo": "log", "redo": "log", "version": "main"}
 
 
 @app.callback()
@@ -51,31 +59,13 @@ def main() -> None:
     ...
     SystemExit: 0
     """
-    # Imported for their side effect of registering; here, so that each other's imports stay lazy.
-    from semascope.cli import (  # noqa: F401
-        compare,
-        demo,
-        doctor,
-        edit,
-        encode,
-        explain,
-        find,
-        learn,
-        log,
-        measure,
-        name,
-        prediction,
-        show,
-        slices,
-        verify,
-    )
-
     # A command may be told --debug before or after its name.
     if "--debug" in sys.argv[1:]:
         sys.argv = [sys.argv[0], *(a for a in sys.argv[1:] if a != "--debug")]
         os.environ["SEMASCOPE_DEBUG"] = "1"
     if len(sys.argv) == 1:
         sys.argv = [sys.argv[0], "--help"]
+    _register(sys.argv[1:])
     try:
         sys.exit(app(standalone_mode=False))
     except SemascopeError as err:
@@ -92,6 +82,14 @@ def main() -> None:
         if hasattr(err, "format_message"):
             _fail(f"{err.format_message()} (all options with --help)", 2)
         _fail(f"unexpected {type(err).__name__}: {err} (see all with --debug)", 1)
+
+
+def _register(arguments: list[str]) -> None:
+    """Import the command that is asked for, or all for help; modules register theirs."""
+    asked = next((a for a in arguments if not a.startswith("-")), "")
+    module = _ELSEWHERE.get(asked, asked)
+    for name in (module,) if module in (*_MODULES, "main") else _MODULES:
+        importlib.import_module(f"semascope.cli.{name}")
 
 
 def _fail(message: str, code: int) -> None:

@@ -90,12 +90,13 @@ class Index:
         ArtifactError
             If it is not whole.
         """
-        from semascope.kernels import Clusters
-
         names = ("keys", "key_bias", "members", "first")
         found = [tensors.pop(f"index.{name}", None) for name in names]
         if all(part is None for part in found):
             return None
+        # Only now: it brings torch along.
+        from semascope.kernels import Clusters
+
         try:
             facts = {name: kind(metadata[f"index.{name}"]) for name, kind in _FACTS.items()}
             keys, key_bias, members, first = (np.asarray(part) for part in found)

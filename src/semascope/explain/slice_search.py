@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from semascope.explain.literals import Literals, Mask, Rows
 
@@ -128,7 +128,7 @@ class _Board:
         self.across: Any = literals.matrix.tocsr()[searched].T.tocsr()
         self.rest = loss - loss.mean()
         self.square = self.rest**2
-        self.sure = float(norm.isf(_ADDS / (len(literals) * width)))
+        self.sure = float(-ndtri(_ADDS / (len(literals) * width)))
 
     def children(self, parent: Candidate, most: int) -> list[Candidate]:
         """Return the parent with one more literal, where that adds; best first."""
@@ -172,7 +172,7 @@ class _Board:
     def _all_add(self, parts: Parts, rows: Mask) -> bool:
         at = self.searched
         return all(
-            self.z_among(rows, self.literals.all_hold(without)[at]) >= norm.isf(_ADDS)
+            self.z_among(rows, self.literals.all_hold(without)[at]) >= -ndtri(_ADDS)
             for without in (tuple(one for one in parts if one != left) for left in parts)
         )
 
@@ -196,7 +196,7 @@ def _distinct(
             break
         if any(_jaccard(one.rows, other.rows) > overlap for other in kept):
             continue
-        if kept and board.z_among(one.rows, open_rows) < norm.isf(_ADDS):
+        if kept and board.z_among(one.rows, open_rows) < -ndtri(_ADDS):
             continue
         kept.append(one)
         open_rows &= ~one.rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
 from semascope.kernels import native
@@ -194,6 +193,8 @@ def _solve(atoms: Tensor, latents: Tensor, start: Tensor, active: Tensor, y: Ten
         rest = (change > _TOLERANCE * values.amax(1)).nonzero()[:, 0]
         if len(rest) == 0:
             break
+    if len(rest):
+        from scipy.optimize import nnls
     for row in rest.tolist():
         # Atoms that nearly depend on each other: active sets end where descent crawls.
         on = active[row]

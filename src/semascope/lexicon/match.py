@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from semascope.lexicon.relevance import unit
 
@@ -62,6 +61,8 @@ def match_concepts(
     >>> match_concepts(np.eye(3)[:2], ["c0", "c1"], np.eye(3)[1:]).fate
     {'c1': 'kept', 'c2': 'new', 'c0': 'lost'}
     """
+    from scipy.optimize import linear_sum_assignment
+
     cosine = unit(np.asarray(new_atoms)) @ unit(np.asarray(old_atoms)).T
     new, old = linear_sum_assignment(-cosine)
     pairs = {int(n): int(o) for n, o in zip(new, old, strict=True) if cosine[n, o] >= near}
