@@ -12,12 +12,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
+from scipy.sparse import random_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from semascope.core import ArtifactError, InputError, load_tensors, save_tensors
-from semascope.discover import BatchTopKSAE, Recipe, TopKSAE, fit_dictionary, fit_many
+from semascope.discover import BatchTopKSAE, Dictionary, Recipe, TopKSAE, fit_dictionary, fit_many
 from semascope.vectors import as_source
 
 X = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
@@ -227,3 +228,112 @@ def test_a_checkpoint_that_cannot_be_written_any_more_costs_nothing(plain: TopKS
     with pytest.warns(RuntimeWarning, match=r"no checkpoint at step .*folder gone does not exist"):
         fit = fit_dictionary(as_source(X), recipe, checkpoint=folder / "c.st", on_step=lose)
     assert np.array_equal(fit.dictionary.atoms, plain.atoms_)
+
+
+# Dictionaries -------------------------------------------------------------------------------------
+
+EYE, ZERO = np.eye(3, dtype=np.float32), np.zeros(3, dtype=np.float32)
+PARTS = {"encoder": EYE, "encoder_bias": ZERO, "atoms": EYE, "bias": ZERO, "n_active": 1}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [np.float64, np.float16, np.ndarray.tolist, torch.from_numpy, np.asfortranarray],
+    ids=str,
+)
+def test_dictionaries_of_any_numbers(given: Any) -> None:
+    arrays = {n: given(a.copy()) for n, a in PARTS.items() if isinstance(a, np.ndarray)}
+    dictionary = Dictionary(**arrays, n_active=np.int64(1))
+    assert np.array_equal(dictionary.encode(2 * EYE).to_scipy().toarray(), 2 * EYE)
+    dictionary.save("d.safetensors")
+    assert np.array_equal(Dictionary.load("d.safetensors").atoms, EYE)
+    Path("folder").mkdir()
+    with pytest.raises(InputError, match="cannot write folder: it is a folder"):
+        dictionary.save("folder")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_active": 0}, "n_active must be a whole number of at least 1, got 0"),
+        ({"n_active": 1.5}, "n_active must be a whole number"),
+        ({"atoms": ZERO}, "atoms of a dictionary must have 2 dimensions"),
+        ({"atoms": [["a"]]}, "atoms of a dictionary must be an array of numbers"),
+        ({"encoder": np.full((3, 3), np.nan)}, "encoder of a dictionary holds NaN"),
+        ({"bias": ZERO[:2]}, "do not fit together"),
+        ({"n_active": None, "threshold": ZERO[:2]}, "do not fit together"),
+        ({"n_active": None, "threshold": 0.1}, "threshold of a dictionary must have 1 dimension"),
+        ({"atoms": np.zeros((0, 3))}, "hold something"),
+    ],
+    ids=str,
+)
+def test_dictionaries_that_are_none(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Dictionary(**(PARTS | change))
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata"),
+    [
+        ({"bias": None}, {}),
+        ({"more": ZERO}, {}),
+        ({"bias": ZERO[:2]}, {}),
+        ({"atoms": EYE * np.nan}, {}),
+        ({}, {"n_active": "-1"}),
+        ({}, {"n_active": "many"}),
+        ({}, {"refine": "omp"}),
+    ],
+    ids=str,
+)
+def test_files_of_dictionaries_that_are_not_whole(
+    tensors: dict[str, Any], metadata: dict[str, str]
+) -> None:
+    Dictionary(**PARTS).save("d.safetensors")
+    arrays, facts = load_tensors(Path("d.safetensors"))
+    arrays = {
+        name: np.array(array) for name, array in (arrays | tensors).items() if array is not None
+    }
+    save_tensors(Path("d.safetensors"), arrays, facts | metadata)
+    with pytest.raises(ArtifactError, match=r"d\.safetensors is damaged: .*restore it"):
+        Dictionary.load("d.safetensors")
+
+
+def test_codes_to_decode_may_be_lists_and_frames(plain: TopKSAE) -> None:
+    codes = plain.transform(X[:3])
+    wanted = plain.inverse_transform(codes)
+    for given in (codes.toarray().tolist(), pl.DataFrame(codes.toarray()), codes.tocoo()):
+        assert np.allclose(plain.inverse_transform(given), wanted, atol=1e-6)
+    with pytest.raises(InputError, match="two dimensions"):
+        plain.inverse_transform(codes.toarray()[0])
+    with pytest.raises(InputError, match="not finite at row 0"):
+        plain.inverse_transform(np.full((2, 16), np.nan))
+
+
+def test_one_row_has_no_variance_to_explain(plain: TopKSAE) -> None:
+    for use in (plain.score, plain.dictionary_.fvu):
+        with pytest.raises(InputError, match="FVU needs rows that differ"):
+            use(X[:1])
+    assert plain.dictionary_.fvu(X[:1], mean=X.mean(0)) > 0
+
+
+def test_numbers_beyond_float32_are_refused(plain: TopKSAE) -> None:
+    huge = X.astype(np.float64)
+    huge[150] *= 1e60
+    np.save("huge.npy", huge)
+    for use in (sae().fit, plain.transform, plain.dictionary_.encode):
+        for given in (huge, "huge.npy"):
+            with pytest.raises(InputError, match="beyond float32"):
+                use(given)
+
+
+def test_sparse_rows_become_dense_when_they_are_read() -> None:
+    # Dense, this matrix would take 16 TB.
+    wide = random_array((4_000_000, 1_000_000), density=1e-9, rng=np.random.default_rng(0))
+    source = as_source(wide)
+    some = np.sort(np.unique(wide.coords[0]))[:5]
+    assert np.array_equal(source.take(some), wide.tocsr()[some].toarray().astype(np.float32))
+    assert source.rows(3, 5).shape == (2, 1_000_000)
+    wide.data[7] = np.inf
+    row, column = (int(axis[7]) for axis in wide.coords)
+    with pytest.raises(InputError, match=f"row {row}, column {column}"):
+        as_source(wide)

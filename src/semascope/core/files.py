@@ -187,6 +187,7 @@ def plain_os_errors(path: Path) -> Iterator[None]:
             errno.EROFS: f"{path.parent} is read-only",
             errno.ENOENT: f"the folder {path.parent} does not exist",
             errno.ENOTDIR: f"{path.parent} is not a folder",
+            errno.EISDIR: "it is a folder",
         }
         # A file that is missing elsewhere has nothing to do with this folder.
         elsewhere = err.errno in (errno.ENOENT, errno.ENOTDIR) and path.parent.is_dir()

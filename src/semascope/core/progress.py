@@ -28,10 +28,12 @@ class Progress:
     _bar: object = None
     _task: object = None
     done: int = field(default=0)
+    note: str = ""
 
     def advance(self, by: int = 1, note: str = "") -> None:
         """Count `by` more units, with a short `note` such as the current loss."""
         self.done += by
+        self.note = note
         if self._bar is not None:
             self._bar.update(self._task, advance=by, note=note)  # type: ignore[attr-defined]
 
@@ -66,7 +68,9 @@ def progress(title: str, total: int, unit: str, show: bool = True) -> Iterator[P
         yield task
         took = time.perf_counter() - start
         rate = task.done / took if took > 0 else 0.0
-        print(f"{title}: {task.done:,} {unit} in {took:.1f} s ({rate:,.0f}/s)", file=sys.stderr)
+        note = f", {task.note}" if task.note else ""
+        line = f"{title}: {task.done:,} {unit} in {took:.1f} s ({rate:,.0f}/s){note}"
+        print(line, file=sys.stderr)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from semascope.core import InputError, as_vectors, progress, seed_from
+from semascope.core import InputError, progress, seed_from
 from semascope.discover.coder import Refine, check_refine
 from semascope.discover.dictionary import Dictionary
 from semascope.discover.fit import Fit, fit_dictionaries, fit_dictionary, fit_more
@@ -228,10 +228,9 @@ class TopKSAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             reset=reset,
         )
         try:
-            checked = as_vectors(checked)
+            return as_source(checked)
         except InputError as err:
             raise InputError(f"X contains NaN or infinity: {err}") from err
-        return as_source(checked, check_finite=False)
 
     def _checkpoint(self) -> Path | None:
         if self.checkpoint is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import tee
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import (
+    InputError,
     ahead,
     as_vectors,
     expect_rows,
@@ -22,6 +23,7 @@ from semascope.core import (
     is_mapped,
     release_pages,
 )
+from semascope.vectors.sparse import SparseSource
 
 Float32Array = npt.NDArray[np.float32]
 Batches = Generator[Float32Array, None, None]
@@ -76,23 +78,38 @@ class ArraySource:
     def rows(self, start: int, stop: int) -> Float32Array:
         """Return rows `start` to `stop` in memory, float32."""
         expect_rows(self.array, slice(start, stop))
-        out = np.array(self.array[start:stop], dtype=np.float32)
+        with _within_float32():
+            out = np.array(self.array[start:stop], dtype=np.float32)
         release_pages(self.array)
         return out
 
     def take(self, index: npt.NDArray[np.int64]) -> Float32Array:
         """Return the rows of an index in memory, float32."""
         if not is_mapped(self.array):
-            return np.asarray(self.array[index], dtype=np.float32)
+            with _within_float32():
+                return np.asarray(self.array[index], dtype=np.float32)
         out = np.empty((len(index), self.shape[1]), dtype=np.float32)
-        gather(self.array, index, out)
+        self.take_into(index, out, np.arange(len(index)))
         return out
 
     def take_into(
         self, index: npt.NDArray[np.int64], out: Float32Array, places: npt.NDArray[np.int64]
     ) -> None:
         """Copy the rows of an index to places of an array."""
-        gather(self.array, index, out, places)
+        with _within_float32():
+            gather(self.array, index, out, places)
+
+
+@contextmanager
+def _within_float32() -> Iterator[None]:
+    try:
+        with np.errstate(over="raise"):
+            yield
+    except FloatingPointError as err:
+        raise InputError(
+            f"vectors hold numbers beyond float32, whose largest is {np.finfo(np.float32).max:.2g};"
+            " scale them, say by X / abs(X).max()"
+        ) from err
 
 
 @runtime_checkable
@@ -117,6 +134,8 @@ class TakesInto(Protocol):
 def as_source(x: Any, *, check_finite: bool = True) -> VectorSource:
     """Return a `VectorSource` for anything that `as_vectors` takes, or for a store as it is.
 
+    Sparse matrices stay sparse: only the rows that are read become dense.
+
     Examples
     --------
     >>> from semascope.vectors import as_source
@@ -125,6 +144,8 @@ def as_source(x: Any, *, check_finite: bool = True) -> VectorSource:
     """
     if isinstance(x, VectorSource):
         return x
+    if hasattr(x, "tocsr"):
+        return SparseSource.of(x, check_finite=check_finite)
     return ArraySource(as_vectors(x, check_finite=check_finite))
 
 
