@@ -16,6 +16,7 @@ import pytest
 from scipy.sparse import load_npz
 
 import semascope as sc
+from semascope.cli.demo import _description
 from semascope.cli.show import SORTS
 from semascope.core import ArtifactError, Codes, CodeStore
 from semascope.kernels.native import chosen
@@ -503,3 +504,11 @@ def test_showing_a_lexicon_needs_nothing_to_compute_with(learned: Path) -> None:
     done = subprocess.run(asked, capture_output=True, text=True)
     assert done.stdout.startswith("id,"), done.stderr
     assert done.stdout.endswith("[]\n")
+
+
+def test_texts_of_the_demo_hold_no_addresses() -> None:
+    def greet(key: object = object()) -> None:
+        pass
+
+    greet.__doc__ = f"Greet by {greet!r}, or by <object at 0x7F3a10>.\n\nParameters\n----------"
+    assert _description(greet.__doc__).endswith("greet>, or by <object>.")

@@ -74,6 +74,30 @@ def test_words_about_concepts(cli: Cli, lex: Path) -> None:
     assert "did you mean 'billing'" in cli("show", lex, "--tag", "biling", code=2)
 
 
+def test_an_edit_that_changes_nothing_says_so(cli: Cli, lex: Path) -> None:
+    cli("edit", lex, "mute", "c3")
+    assert "is so already: nothing was changed" in cli("edit", lex, "mute", "c3")
+    assert cli("undo", lex).splitlines() == ["undone: 1  mute c3", cli_stands(lex)]
+
+
+def cli_stands(lexicon: Path) -> str:
+    codes = sc.load(lexicon).codes
+    return f"0 edits stand; {codes.nnz / len(codes):.2f} concepts a row"
+
+
+def test_the_log_as_json_leaves_arrays_out(cli: Cli, lex: Path) -> None:
+    cli("edit", lex, "rename", "c0", "one")
+    cli("edit", lex, "merge", "c0", "c1", "--name", "both")
+    assert "one (now e1)" in cli("show", lex, "--became", "--most", 0)
+    cli("edit", lex, "add", "--examples", "k001,k002", "--name", "two")
+    said = cli("log", lex, "--json")
+    assert "base64" not in said
+    assert len(said) < 2000
+    _, merged, added = json.loads(said)
+    assert merged["details"]["mix"] == {"dtype": "<f4", "shape": [2]}
+    assert added["details"]["rule"]["weights"]["shape"][0] == 1
+
+
 def test_weights_and_mutes_say_how_many_rows_fire(cli: Cli, lex: Path) -> None:
     id = widest(lex)
     before = count(lex, id)
@@ -100,7 +124,7 @@ def test_merge_split_and_undo(cli: Cli, lex: Path) -> None:
     assert cli("show", lex)
     printed = cli("undo", lex)
     assert "split e1 -> e2, e3" in printed
-    assert "1 edits stand" in printed
+    assert "1 edit stands" in printed
     assert sc.load(lex).concepts["id"].to_list()[-1] == "e1"
     assert "split e1" in cli("redo", lex)
     assert count(lex, "e2") > 0

@@ -24,10 +24,9 @@ from semascope.lexicon import (
     export_edits,
     fingerprint,
     load,
-    record,
     standing,
 )
-from semascope.lexicon.ledger_file import read_edits
+from semascope.lexicon.ledger_file import read_edits, write_edits
 from semascope.pipeline import measure_edits, name_edits
 from semascope.search import find
 
@@ -211,7 +210,7 @@ def test_share_sets_how_wide_an_added_concept_is(lex: Lexicon, x: np.ndarray) ->
 
 
 def test_phrases_need_an_encoder(lex: Lexicon) -> None:
-    with pytest.raises(InputError, match="no encoder"):
+    with pytest.raises(InputError, match=r"needs an encoder.*by examples"):
         lex.add("a warm drink")
     assert lex.edits == []
 
@@ -404,6 +403,16 @@ def test_a_new_name_has_no_trust_until_it_is_measured(lex: Lexicon, x: np.ndarra
     assert lex.concepts.filter(id=id)["trust"].to_list() == [wrong["trust"]]
 
 
+def test_a_statement_that_is_true_of_no_row_is_not_measured(lex: Lexicon, x: np.ndarray) -> None:
+    lex.edit("rename", "c0", "key = k9999")
+    lex.edit("rename", "c1", "key = k1 and nosuch > 3")
+    found = measure_edits(lex, vectors=x)
+    assert found["trust"].to_list() == [None, None]
+    assert found["note"][0] == "it is true of no row"
+    assert found["note"][1].startswith("it is true of no row: no column 'nosuch'")
+    assert lex.concepts["trust"][:2].to_list() == [None, None]
+
+
 def test_parts_of_a_split_are_named_and_measured(lex: Lexicon, x: np.ndarray) -> None:
     topic = topics(lex)
     full = dense(lex)
@@ -471,7 +480,7 @@ def test_edits_that_cannot_be_are_refused_whole(lex: Lexicon) -> None:
         (r"2 parts or more", lambda: lex.split("c3", 1)),
         (r"2 names do not fit 3 parts", lambda: lex.split("c3", 3, names=["a", "b"])),
         (r"no concept 'c99'", lambda: lex.split("c99", 2)),
-        (r"examples of more than one part", lambda: lex.split("c3", examples=[[1, 2], [2]])),
+        (r"example of more than one part", lambda: lex.split("c3", examples=[[1, 2], [2]])),
         (r"two lists of rows", lambda: lex.split("c3", examples=[[1, 2]])),
         (r"no item with key 'zzz'", lambda: lex.split("c3", examples=[["zzz"], [1]])),
         (r"row 600 is outside", lambda: lex.add(examples=[600], name="x")),
@@ -496,6 +505,83 @@ def test_edits_that_cannot_be_are_refused_whole(lex: Lexicon) -> None:
 
 
 # The ledger --------------------------------------------------------------------------------------
+
+
+def test_what_is_so_already_is_no_edit(lex: Lexicon) -> None:
+    for action, value in (("mute", ""), ("pin", ""), ("tag", "a"), ("weight", 2), ("rename", "b")):
+        lex.edit(action, "c3", value)
+        done = list(lex.edits)
+        lex.edit(action, "c3", value)
+        assert lex.edits == done
+    lex.edit("untag", "c3", "z")
+    lex.edit("unpin", "c4")
+    assert len(lex.edits) == 5
+    lex.edit("comment", "c3", "twice")
+    lex.edit("comment", "c3", "twice")
+    assert len(lex.concepts["comments"][3]) == 2
+
+
+def test_a_measured_name_stays_measured_when_it_is_given_again(lex: Lexicon, x: np.ndarray) -> None:
+    lex.edit("rename", "c0", "warm tea")
+    measure_edits(lex, vectors=x)
+    trust = lex.concepts["trust"][0]
+    lex.edit("rename", "c0", "warm tea")
+    assert trust is not None
+    assert lex.concepts["trust"][0] == trust
+
+
+def test_a_name_that_two_concepts_have_is_not_enough(lex: Lexicon) -> None:
+    lex.edit("rename", "c0", "mine")
+    lex.edit("rename", "c4", "mine")
+    with pytest.raises(InputError, match="2 concepts are called 'mine': c0, c4; use an id"):
+        lex.edit("tag", "mine", "a")
+    lex.merge(["c0", "c1"], name="both")
+    lex.edit("tag", "mine", "a")
+    assert lex.concepts["tags"][4].to_list() == ["a"]
+
+
+@pytest.mark.parametrize("said", ["two\nlines", "\x1b[2Jred", "bell\a", "nul\0"])
+def test_nothing_that_steers_a_terminal_gets_into_a_name(lex: Lexicon, said: str) -> None:
+    tries = (
+        lambda: lex.edit("rename", "c0", said),
+        lambda: lex.edit("tag", "c0", said),
+        lambda: lex.merge(["c0", "c1"], name=said),
+        lambda: lex.edit("mute", "c0", author=said),
+    )
+    for attempt in tries:
+        with pytest.raises(InputError, match="control character"):
+            attempt()
+    assert lex.edits == []
+    lex.edit("comment", "c0", "two\nlines")
+    lex.edit("rename", "c0", "بطاقة 🎉 卡")
+    assert lex.concepts["name"][0].endswith("卡")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (lambda lex: lex.edit("rename", "c0", None), "'rename' needs a name, got None"),
+        (lambda lex: lex.edit("rename", "c0", 5), "'rename' needs a name, got 5"),
+        (lambda lex: lex.edit("weight", "c0", True), "'weight' needs a number, got True"),
+        (lambda lex: lex.edit("rename", 0, "x"), "by its id or name, got 0"),
+        (lambda lex: lex.merge([0, 1]), "by its id or name, got 0"),
+        (lambda lex: lex.edit("mute", "f0"), "f0 is a family"),
+        (lambda lex: lex.undo(count=0), "count must be at least 1 edit, got 0"),
+        (
+            lambda lex: lex.split("c0", examples=[["k1", "k2"], ["k2"]]),
+            "k2 is an example of more than one part",
+        ),
+    ],
+)
+def test_wrong_use_is_said_in_words(lex: Lexicon, attempt, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        attempt(lex)
+    assert lex.edits == []
+
+
+def test_weights_may_be_numpy_numbers(lex: Lexicon) -> None:
+    lex.edit("weight", "c0", np.float32(2.5))
+    assert lex.concepts["weight"][0] == 2.5
 
 
 def test_records_say_when_and_who(lex: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -703,6 +789,17 @@ def test_a_patch_goes_by_names_to_another_lexicon(lex: Lexicon, x: np.ndarray) -
     assert set(row["made_from"]) == {other.concepts["id"][other.row_of(n)] for n in shared[:2]}
 
 
+def test_a_patch_brings_no_control_characters(lex: Lexicon, tmp_path: Path) -> None:
+    other = dataclasses.replace(lex, edits=[])
+    other.edit("rename", "c0", "plain")
+    export_edits(other, tmp_path / "a.jsonl")
+    text = (tmp_path / "a.jsonl").read_text().replace('"plain"', '"\\u001b[2J"')
+    (tmp_path / "a.jsonl").write_text(text)
+    with pytest.raises(InputError, match="control character"):
+        apply_patch(lex, tmp_path / "a.jsonl")
+    assert lex.edits == []
+
+
 def test_what_is_no_patch_is_refused(lex: Lexicon) -> None:
     lex.edit("pin", "c0")
     lex.edit("pin", "c1")
@@ -726,6 +823,8 @@ def test_what_is_no_patch_is_refused(lex: Lexicon) -> None:
 def test_records_come_back_from_the_file_as_they_were(lex: Lexicon) -> None:
     lex.save("a.lexicon")
     strange = "two\nlines, \u2028 a separator, \x85 and \x1c another"
-    record(lex, lambda before: [Edit("comment", "c0", strange), Edit("rename", "c1", "é\r")])
-    assert read_edits(Path("a.lexicon/edits.jsonl")) == lex.edits
+    # What is refused now may stand in ledgers of old.
+    edits = [Edit("comment", "c0", strange), Edit("rename", "c1", "é\r")]
+    write_edits(Path("a.lexicon/edits.jsonl"), edits)
+    assert read_edits(Path("a.lexicon/edits.jsonl")) == edits
     assert load("a.lexicon").concepts["comments"][0].to_list() == [strange]

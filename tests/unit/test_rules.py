@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from semascope.core import InputError
 from semascope.lexicon import (
+    AnyName,
     ByRule,
     ByValue,
     Clause,
@@ -279,3 +280,22 @@ def test_a_graded_score_is_the_share_of_conditions_that_hold() -> None:
 def test_clauses_of_a_rule_are_listed_in_order() -> None:
     rule = parse_rule("a = 1 and not (b < 2 or c is missing)")
     assert [str(clause) for clause in clauses(rule)] == ["a = 1", "b < 2", "c is missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("genre = Rock", "value"),
+        ("genre = Rock and year > 1990", "rule"),
+        ("genre = Rock and Roll", "value"),
+        ("genre = Jazz and year < 3", "value"),
+        ("genre = Rock and nosuch > 3", "value"),
+        ("year > 1990", "rule"),
+        ("loud music", "phrase"),
+    ],
+)
+def test_a_name_of_two_conditions_is_a_rule_unless_it_is_a_value(name: str, kind: str) -> None:
+    genres = ["Rock", "Rock and Roll", "Jazz and year < 3"]
+    items = pl.DataFrame({"genre": genres, "year": [1980, 1995, 2000]})
+    named = AnyName({"value": ByValue(items), "rule": ByRule(items)})
+    assert named.kind(name) == kind

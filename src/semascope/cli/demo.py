@@ -7,6 +7,7 @@ import inspect
 import io
 import logging
 import pkgutil
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from semascope.core import write_atomic
 
 # The first sentences say what a thing does, and keep the demo short.
 _MOST_CHARACTERS = 400
+# Defaults that are shown as objects lie elsewhere in each process.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 PACKAGES = ("numpy", "scipy", "sklearn", "torch", "polars", "pandas")
 STANDARD = (
@@ -189,4 +192,4 @@ def _description(doc: str) -> str:
         lines.append(line)
     while lines and ("->" in lines[0] or (lines[0].rstrip().endswith(")") and "(" in lines[0])):
         lines.pop(0)
-    return "\n".join(lines).strip()[:_MOST_CHARACTERS]
+    return _ADDRESS.sub("", "\n".join(lines)).strip()[:_MOST_CHARACTERS]

@@ -139,7 +139,11 @@ def _change(opened: Lexicon, action: str, words: list[str], author: str | None) 
         return
     latent = opened.row_of(words[0])
     id, before = opened.concepts["id"][latent], opened.label(latent)
+    latest = opened.edits[-1:]
     opened.edit(action, id, *words[1:], author=author)
+    if opened.edits[-1:] == latest:
+        typer.echo(f"{id} '{before}' is so already: nothing was changed")
+        return
     row = opened.concepts.row(latent, named=True)
     if action == "rename":
         typer.echo(f"{id}: '{before}' is now '{row['name']}'")
@@ -207,19 +211,22 @@ def _verify(opened: Lexicon, words: list[str], vectors: Path | None, author: str
     found = measure_edits(opened, words or None, vectors=vectors, author=author)
     if not len(found):
         typer.echo("no name waits for a measurement")
+    tables = (opened.concepts, opened.families)
+    verdicts = dict(row for t in tables for row in t.select("id", "verdict").iter_rows())
     for row in found.iter_rows(named=True):
         trust = row["note"]
         if row["trust"] is not None:
             trust = (
                 f"trust {row['trust']:.2f} [{row['trust_low']:.2f}, {row['trust_high']:.2f}], "
-                f"chance {row['trust_null']:.2f}"
+                f"chance {row['trust_null']:.2f}, {verdicts.get(row['id']) or 'no verdict'}"
             )
         typer.echo(f"{row['id']}  {row['name']}: {trust}")
 
 
 def _apply(opened: Lexicon, patch: Path, force: bool, author: str | None) -> None:
     done = apply_patch(opened, patch, force=force, author=author)
-    typer.echo(f"{len(done.applied)} edits applied, {done.known} were here already")
+    count = len(done.applied)
+    typer.echo(f"{count} edit{'s' * (count != 1)} applied, {done.known} were here already")
     for old, new in done.renumbered.items():
         typer.echo(f"{old} of the patch is {new} here")
     for conflict in done.conflicts:

@@ -63,8 +63,9 @@ def print_families(lexicon: Lexicon) -> None:
     within = set(families["members"].explode())
     alive = lexicon.concepts.filter(pl.col("became").list.len() == 0, pl.col("prevalence") > 0)
     alone = len(alive) - len(within & set(alive["id"]))
-    said = f"{sum(depth == 0 for depth, _ in found)} families of {len(alive) - alone} concepts"
-    console.print(Text(f"{said}, {alone} concepts are in none", style="dim"))
+    count = f"{len(found)} famil{'y' if len(found) == 1 else 'ies'}"
+    left = f"{alone} concept{' is' if alone == 1 else 's are'} in none"
+    console.print(Text(f"{count} of {len(alive) - alone} concepts, {left}", style="dim"))
 
 
 def _branch(

@@ -31,13 +31,14 @@ def log(
     opened = load(lexicon)
     if export is not None:
         count = export_edits(opened, export)
-        typer.echo(f"{count} edits: {export}")
+        typer.echo(f"{count} edit{'s' * (count != 1)}: {export}")
         typer.echo(f"apply them with: semascope edit LEXICON --patch {export}")
         return
     stand = {number for number, _ in standing(opened.edits)}
     if as_json:
         rows = [
-            {"number": n, "stands": n in stand or edit.action in ("undo", "redo")} | edit.as_dict()
+            {"number": n, "stands": n in stand or edit.action in ("undo", "redo")}
+            | without_arrays(edit.as_dict())
             for n, edit in enumerate(opened.edits, 1)
         ]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -94,7 +95,27 @@ def _tell(opened: Lexicon, what: str, numbers: list[int]) -> None:
     for number in numbers:
         typer.echo(f"{what}: {number}  {in_words(opened.edits[number - 1])}")
     active = opened.codes.nnz / max(1, len(opened.codes))
-    typer.echo(f"{len(standing(opened.edits))} edits stand; {active:.2f} concepts a row")
+    left = len(standing(opened.edits))
+    typer.echo(f"{left} edit{' stands' if left == 1 else 's stand'}; {active:.2f} concepts a row")
+
+
+def without_arrays(plain: Any) -> Any:
+    """Return a record with arrays as dtype and shape, without their numbers, which are in patches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semascope.cli.log import without_arrays
+    >>> from semascope.lexicon.packed import pack
+    >>> without_arrays({"mix": pack(np.ones(2, np.float32))})
+    {'mix': {'dtype': '<f4', 'shape': [2]}}
+    """
+    if isinstance(plain, list):
+        return [without_arrays(one) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    hidden = ("base64", "crc32") if "base64" in plain else ()
+    return {key: without_arrays(one) for key, one in plain.items() if key not in hidden}
 
 
 def in_words(edit: Edit) -> str:

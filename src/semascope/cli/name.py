@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,8 +25,12 @@ from semascope.cli.asking import (
     listed,
 )
 from semascope.cli.main import app
-from semascope.core import InputError
+from semascope.core import InputError, require_writable
 from semascope.lexicon import Lexicon, load
+
+if TYPE_CHECKING:
+    from semascope.llm import Report
+    from semascope.pipeline import Renaming
 
 
 @app.command()
@@ -61,7 +65,7 @@ def name(
 
     The key is SEMASCOPE_LLM_KEY.
     """
-    from semascope.llm import Budget, endpoint
+    from semascope.llm import Budget, check_prompts, endpoint
     from semascope.pipeline import prepare_renaming
 
     here = endpoint(
@@ -70,6 +74,9 @@ def name(
     out = out or lexicon.with_name(f"{lexicon.name.removesuffix('.lexicon')}-named.lexicon")
     if out.exists() and not (overwrite or dry_run):
         raise InputError(f"{out} exists; choose another --out, or replace it with --overwrite")
+    if not dry_run:
+        require_writable(out)
+    check_prompts(prompts)
     cap = Budget(budget, budget_tokens)
     opened = load(lexicon)
     wanted = None if concepts is None else listed(concepts)
@@ -89,10 +96,12 @@ def name(
     named.save(out, overwrite=overwrite)
     typer.echo(str(report), err=True)
     if not quiet:
-        _print_changes(opened, named, out)
+        _print_changes(opened, named, out, report, ready)
 
 
-def _print_changes(before: Lexicon, after: Lexicon, out: Path) -> None:
+def _print_changes(
+    before: Lexicon, after: Lexicon, out: Path, report: Report, ready: Renaming
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -114,19 +123,25 @@ def _print_changes(before: Lexicon, after: Lexicon, out: Path) -> None:
     if changed:
         console.print(table)
     families = changed_families(before, after)
-    asked = sum(new["status"] in {"named", "unnamed"} for _, new in rows)
-    console.print(
-        f"\n{len(changed)} of {asked} concepts have a new name; the others kept theirs, which tells"
-        f" held-in items at least as well", highlight=False,
-    )  # fmt: skip
+    asked = sum(c.status == "unnamed" and bool(c.active or c.sheets) for c in ready.cases)
+    lost = report.unparsed + report.refused + report.failed + report.unasked
+    said = f"\n{len(changed)} of {asked} concepts have a new name"
+    if len(changed) < asked and lost < report.asked:
+        said += "; of the others none tells held-in items better than the old one"
+    console.print(said, highlight=False)
+    if lost:
+        console.print(
+            f"{lost} of {report.asked} requests have no answer that can be used: see the counts "
+            "above; what they are about keeps its name", highlight=False,
+        )  # fmt: skip
     for row, called in families:
         line = Text(f"{row['id']:<4} ", style="dim").append(called or "–", style="not dim")
         line.append(" is now ", style="dim").append(row["name"], style="bold not dim")
         line.append(f"  {len(row['members'])} concepts  ", style="dim")
         console.print(line.append_text(trust_text(row)))
-    if len(after.base_families):
+    if ready.family_cases:
         console.print(
-            f"{len(families)} of {len(after.base_families)} families have a new name",
+            f"{len(families)} of {len(ready.family_cases)} families have a new name",
             highlight=False,
         )
     console.print(f"[bold]{out}[/bold]", highlight=False)

@@ -131,7 +131,7 @@ def show(
         one = None if concept is None else [concept]
         encode = None if encoder is None else function_at(encoder, "--encoder")
         drawn = write_sheets(opened, sheets, concepts=one, images=images, encode=encode)
-        typer.echo(f"{len(drawn)} sheets in {sheets}")
+        typer.echo(f"{len(drawn)} sheet{'s' * (len(drawn) != 1)} in {sheets}")
         return
     if parts:
         _parts(opened, concept, encoder, images, format)

@@ -50,9 +50,10 @@ def concept_table(lexicon: Lexicon, rows: pl.DataFrame, *, examples: int) -> Tab
 
 
 def _name(row: dict[str, Any]) -> Text:
+    now = f" (now {', '.join(row['became'])})" if row["became"] else ""
     if row["name"] is None:
-        return Text(f"({row['status']})", style="dim italic")
-    return Text(str(row["name"]) + (" (muted)" if row["muted"] else ""))
+        return Text(f"({row['status']}){now}", style="dim italic")
+    return Text(str(row["name"]) + now + (" (muted)" if row["muted"] else ""))
 
 
 def trust_text(row: dict[str, Any]) -> Text:

@@ -71,7 +71,7 @@ def verify(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Score names on verify rows by several scorers, and say whether these agree."""
-    from semascope.llm import Budget, endpoint
+    from semascope.llm import Budget, check_prompts, endpoint
     from semascope.pipeline import SCORERS, prepare_verifying
     from semascope.pipeline.asked_scores import ASKED
     from semascope.pipeline.scoring import FREE, check_scorers
@@ -87,6 +87,7 @@ def verify(
         here = endpoint(
             llm_url, llm_model, price_in=price_in, price_out=price_out, concurrency=concurrency
         )
+        check_prompts(prompts)
     cap = Budget(budget, budget_tokens)
     if out is not None:
         check_out(out)

@@ -103,6 +103,11 @@ def add(
     if phrase is not None:
         if not phrase.strip():
             raise InputError("the phrase is empty")
+        if lexicon.encoder is None and lexicon.info.get("encoder") is None:
+            raise InputError(
+                "a phrase needs an encoder, and this lexicon was learned from vectors: add the "
+                "concept by examples, or set lex.encoder to the callable that made the vectors"
+            )
         direction = unit(np.asarray(lexicon.vectors_of([phrase]), dtype=np.float32))[0]
         found, kind = stored_vectors(lexicon, vectors, source)
         scores = _along(found, direction, split_rows(lexicon.splits, "name"))

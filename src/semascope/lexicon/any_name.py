@@ -16,7 +16,7 @@ from semascope.lexicon.lexicon import Lexicon
 from semascope.lexicon.patterns import ByPattern, parse_pattern
 from semascope.lexicon.relevance import RULE, ByEncoder, ByValue, ByWords, Relevance
 from semascope.lexicon.rows import Rows
-from semascope.lexicon.rules import parse_rule
+from semascope.lexicon.rules import Clause, parse_rule
 from semascope.vectors import Float32Array, VectorSource
 
 _REFERENCE = 500
@@ -73,14 +73,20 @@ class AnyName:
             return found
         value, rule = self.by_kind.get("value"), self.by_kind.get("rule")
         match = RULE.match(name)
-        if isinstance(value, ByValue) and match and match["column"] in value.items.columns:
-            return "value"
+        parsed = None
         if isinstance(rule, ByRule):
             try:
-                check_rule(parse_rule(name), rule.items)
-                return "rule"
+                parsed = parse_rule(name)
+                check_rule(parsed, rule.items)
             except InputError:
-                pass
+                parsed = None
+        if isinstance(value, ByValue) and match and match["column"] in value.items.columns:
+            # "sex = male and age > 40" asks two things, unless that is a value in full.
+            single = parsed is None or isinstance(parsed, Clause)
+            whole = single or value([name], np.arange(len(value.items))).any()
+            return "value" if whole else "rule"
+        if parsed is not None:
+            return "rule"
         return "pattern" if self._is_pattern(name) else "phrase"
 
     def _is_pattern(self, name: str) -> bool:

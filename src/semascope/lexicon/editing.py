@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from semascope.lexicon.ledger import (
     TAKING_BACK,
     Edit,
     check_action,
+    check_printable,
     default_author,
     now,
     numbers_of,
@@ -21,7 +23,7 @@ from semascope.lexicon.ledger import (
 )
 from semascope.lexicon.ledger_file import append_edits, number_in
 from semascope.lexicon.packed import pack
-from semascope.lexicon.replay import replay_edits
+from semascope.lexicon.replay import is_so, replay_edits
 
 if TYPE_CHECKING:
     from semascope.lexicon.lexicon import Lexicon
@@ -67,6 +69,7 @@ def record(
     def signed(before: list[Edit]) -> list[Edit]:
         for edit in make(before):
             check_action(edit)
+            check_printable(edit, who)
             plain = edit.as_dict()
             plain = {"time": now(), "author": who} | plain
             new.append(Edit.of(plain))
@@ -208,11 +211,25 @@ def change(
         )
     if ON_ONE[action] is None and value != "":
         raise InputError(f"'{action}' takes no value, got {value!r}")
-    family = action == "rename" and is_family(lexicon, concept)
-    id = concept if family or not concept else concept_of(lexicon, concept)
+    family = action == "rename" and isinstance(concept, str) and is_family(lexicon, concept)
+    id = concept if family or concept == "" else concept_of(lexicon, concept)
     action = FAMILY if family else action
-    edit = Edit(action, id, value if isinstance(value, str) else repr(value))
-    record(lexicon, lambda before: [edit], author=author)
+    edit = Edit(action, id, _as_text(action, value))
+
+    def make(before: list[Edit]) -> list[Edit]:
+        check_action(edit)
+        # What is so already would only stand in the way of an undo.
+        return [] if not family and is_so(lexicon.base, before, edit) else [edit]
+
+    record(lexicon, make, author=author)
+
+
+def _as_text(action: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if action == "weight" and isinstance(value, Real) and not isinstance(value, bool):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    raise InputError(f"'{action}' needs {ON_ONE[action]}, got {value!r}")
 
 
 def merge(
@@ -351,6 +368,8 @@ def take_back(
     >>> take_back(lex, "redo", ())
     [1]
     """
+    if count < 1:
+        raise InputError(f"count must be at least 1 edit, got {count}")
     found: list[int] = []
 
     def make(before: list[Edit]) -> list[Edit]:

@@ -10,6 +10,7 @@ import getpass
 import json
 import math
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -176,6 +177,30 @@ def check_action(edit: Edit) -> None:
     # An empty description takes the description away.
     if needs is not None and action != "describe" and not value.strip():
         raise InputError(f"'{action}' of concept {concept} needs {needs}")
+
+
+def check_printable(edit: Edit, author: str = "") -> None:
+    r"""Raise `InputError` if what an edit says could steer a terminal or break a table.
+
+    Descriptions and comments may have several lines. Ledgers of old are read all the same.
+
+    Examples
+    --------
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.ledger import check_printable
+    >>> check_printable(Edit("rename", "c0", "two\nlines"))
+    Traceback (most recent call last):
+    ...
+    semascope.core.errors.InputError: the value of 'rename' holds the control character '\n'; ...
+    """
+    names = edit.details.get("names")
+    said = [(f"the value of '{edit.action}'", edit.value), ("the author", author or edit.author)]
+    said += [(f"a name of '{edit.action}'", name) for name in names or () if isinstance(name, str)]
+    for what, text in said:
+        lines = "\n\t" if edit.action in ("describe", "comment") and text is edit.value else ""
+        for c in text:
+            if unicodedata.category(c) == "Cc" and c not in lines:
+                raise InputError(f"{what} holds the control character {c!r}; leave it out")
 
 
 def _check_text(value: str) -> None:

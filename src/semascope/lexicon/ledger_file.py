@@ -44,7 +44,10 @@ def read_edits(path: Path, check: Callable[[list[Edit]], object] | None = None) 
             edits.append(Edit.of(json.loads(line)))
             check_action(edits[-1])
         except (ValueError, TypeError) as err:
-            raise ArtifactError(f"{path}, line {number} is no edit ({err})") from err
+            raise ArtifactError(
+                f"{path}, line {number} is no edit ({err}); restore the file from a copy, or take "
+                "that line out"
+            ) from err
     if check is not None:
         try:
             check(edits)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import Codes, CodeStore, InputError, did_you_mean
+from semascope.core import Codes, CodeStore, InputError, did_you_mean, listed
 from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon import editing
@@ -282,12 +282,20 @@ class Lexicon:
     def row_of(self, concept: str) -> int:
         """Return the latent of a concept id, or of its exact name."""
         table = self.concepts
+        if not isinstance(concept, str):
+            raise InputError(f"a concept is given by its id or name, got {concept!r}")
         for column in ("id", "name"):
-            hits = (table[column] == concept).arg_true()
-            if len(hits):
-                # Of one name, what became another concept comes last.
-                return int(min(hits, key=lambda j: len(table["became"][int(j)]) > 0))
+            hits = (table[column] == concept).arg_true().to_list()
+            # Of one name, what became another concept comes last.
+            alive = [j for j in hits if not len(table["became"][j])]
+            if len(alive) > 1:
+                ids = listed(table["id"][j] for j in alive)
+                raise InputError(f"{len(alive)} concepts are called '{concept}': {ids}; use an id")
+            if hits:
+                return int((alive or hits)[0])
         known = [*table["id"], *(n for n in table["name"] if n is not None)]
+        if concept in self.families["id"]:
+            raise InputError(f"{concept} is a family; of families only the name can be edited")
         raise InputError(f"no concept '{concept}' in this lexicon{did_you_mean(concept, known)}")
 
     def explain_item(self, i: int | str) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -123,6 +123,28 @@ def replay_edits(base: pl.DataFrame, edits: Sequence[Edit], d: int | None = None
         except InputError as err:
             raise InputError(f"edit {number}: {err}") from err
     return run.out
+
+
+def is_so(base: pl.DataFrame, edits: Sequence[Edit], edit: Edit) -> bool:
+    """Return whether an edit of one concept would change nothing after those before it.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from semascope.lexicon import Edit
+    >>> from semascope.lexicon.replay import is_so
+    >>> table = pl.DataFrame({"id": ["c0"], "name": ["a"], "muted": [False], "pinned": [False]})
+    >>> is_so(table, [Edit("mute", "c0")], Edit("mute", "c0")), is_so(table, [], Edit("mute", "c0"))
+    (True, False)
+    """
+    run = Follower(base)
+    run.out = replay_edits(base, edits)
+    concept = run.concept(edit.concept)
+    if edit.action == "rename":
+        return concept.name == edit.value
+    before = replace(concept, comments=list(concept.comments))
+    _CHANGES[edit.action](concept, edit.value)
+    return concept == before
 
 
 class Follower:

@@ -165,7 +165,9 @@ def _example_rows(lexicon: Lexicon, examples: Sequence[Sequence[int | str]]) -> 
     every = np.concatenate(groups)
     twice = sorted({int(row) for row in every if (every == row).sum() > 1})
     if twice:
-        raise InputError(f"rows {listed(map(str, twice))} are examples of more than one part")
+        ids = lexicon.items[lexicon.info.get("id") or "id"]
+        each = "is an example" if len(twice) == 1 else "are examples"
+        raise InputError(f"{listed(str(ids[row]) for row in twice)} {each} of more than one part")
     return groups
 
 

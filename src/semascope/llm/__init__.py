@@ -6,7 +6,7 @@ from semascope.llm.budget import Budget, Forecast, OverBudgetError, Report, fore
 from semascope.llm.cache import Answer, AnswerCache
 from semascope.llm.detect import Question, detect, detection_requests
 from semascope.llm.endpoint import Endpoint, Key, endpoint
-from semascope.llm.prompts import Prompt, load_prompt, prompt_names, shipped
+from semascope.llm.prompts import Prompt, check_prompts, load_prompt, prompt_names, shipped
 from semascope.llm.quote import Quoted, Span, one_line, plain, quote
 from semascope.llm.rehearse import Rehearsal
 from semascope.llm.relevance import ByDetection, Doubt
@@ -34,6 +34,7 @@ __all__ = [
     "Request",
     "Span",
     "ask",
+    "check_prompts",
     "detect",
     "detection_requests",
     "endpoint",

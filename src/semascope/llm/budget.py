@@ -179,7 +179,7 @@ class Budget:
                 show = _money if unit == "" else "{:,.0f}".format
                 raise OverBudgetError(
                     f"the forecast is above the budget: {coming}; the budget has "
-                    f"{show(cap - spent)}{unit} left; raise it, or name fewer concepts"
+                    f"{show(cap - spent)}{unit} left; raise it, or take fewer concepts"
                 )
 
     @contextmanager

@@ -76,8 +76,13 @@ def load_prompt(name: str, folder: str | Path | None = None) -> Prompt:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"no folder of prompts at {folder}")
-    for path in sorted(folder.glob("*.md")):
-        if path.stem.lower() != "readme" and path.stem not in prompt_names():
+    files = [path for path in sorted(folder.glob("*.md")) if path.stem.lower() != "readme"]
+    if not files:
+        raise InputError(
+            f"{folder} holds no prompts; prompts: {listed(f'{n}.md' for n in prompt_names())}"
+        )
+    for path in files:
+        if path.stem not in prompt_names():
             raise InputError(
                 f"{path} is no prompt of semascope{did_you_mean(path.stem, prompt_names())}; "
                 f"prompts: {listed(f'{n}.md' for n in prompt_names())}"
@@ -100,6 +105,21 @@ def load_prompt(name: str, folder: str | Path | None = None) -> Prompt:
     if wanted - own.placeholders:
         raise InputError(f"{path} lacks the placeholders {_braced(wanted - own.placeholders)}")
     return own
+
+
+def check_prompts(folder: str | Path | None) -> None:
+    """Raise `InputError` if a folder of the user's own prompts cannot be used.
+
+    Examples
+    --------
+    >>> from semascope.llm import check_prompts
+    >>> check_prompts("nowhere")
+    Traceback (most recent call last):
+    ...
+    semascope.core.errors.InputError: no folder of prompts at nowhere
+    """
+    for name in prompt_names():
+        load_prompt(name, folder)
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import import_module
+from json import JSONDecodeError
 from typing import Any
 
 from semascope.core import MissingExtraError, SemascopeError, generator
@@ -20,6 +21,11 @@ _LONGEST_WAIT = 900.0
 _MOST_BACK_OFF = 30.0
 # Wrong key, no rights, no such model: the next request would meet the same.
 _HOPELESS = {401, 403, 404}
+_HINTS = {
+    401: "; is SEMASCOPE_LLM_KEY the key of this server?",
+    403: "; is SEMASCOPE_LLM_KEY the key of this server, and may it use this model?",
+    404: "; are the model's name and the URL right? Most URLs end in /v1",
+}
 _TROUBLE = {408, 409, 425, 429}
 
 
@@ -104,7 +110,10 @@ class Line:
                 if status == 400 and self._adapt(err, parameters):
                     continue
                 if status in _HOPELESS:
-                    raise EndpointError(f"{self._where()} answered {status}: {said}") from None
+                    hint = _HINTS.get(status, "")
+                    raise EndpointError(
+                        f"{self._where()} answered {status}: {said}{hint}"
+                    ) from None
                 if status not in _TROUBLE and status < 500:
                     raise FailedError(f"{status}: {said}", on_the_way=False) from None
                 said = f"{status}: {said}"
@@ -214,6 +223,8 @@ class Line:
         body = getattr(err, "body", None)
         inner = body.get("message") if isinstance(body, dict) else None
         text = str(inner or getattr(err, "message", None) or err or type(err).__name__)
+        if isinstance(err, JSONDecodeError):
+            text = f"the reply is no JSON but '{err.doc[:100]}'; is the URL right? Most end in /v1"
         cause = err.__cause__
         if cause is not None and str(cause) and type(err).__name__ == "APIConnectionError":
             text = f"{text.rstrip('.')} ({cause})"

@@ -32,14 +32,15 @@ def read_bank(path: str | Path) -> Bank:
         - one term a line (``.txt``);
         - CSV or TSV with a column ``term`` and, if you have them, ``description``, ``parent``
           and ``synonyms``; several parents or synonyms are divided by ``|``;
-        - CSV or TSV with columns ``child`` and ``parent``: a taxonomy or is-a pairs;
+        - CSV or TSV with columns ``child`` and ``parent``: a taxonomy or is-a pairs
+          (where terms are above each other in a circle, each is broader than all of it);
         - a WordNet-like table with columns ``synset``, ``members``, ``hypernyms``,
           ``instance_hypernyms`` and ``definition``.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or none of these.
+        If the file is missing, empty or none of these, or a row does not fit its header.
 
     Examples
     --------
@@ -51,17 +52,26 @@ def read_bank(path: str | Path) -> Bank:
     (('apple', 'fig', 'fruit'), ((2,), (2,), ()))
     """
     path = Path(path)
-    lines = [line for line in _text(path).splitlines() if line.strip()]
+    # Ends of lines are kept for fields in quotes that have several.
+    lines = [line for line in _text(path).splitlines(keepends=True) if line.strip()]
     if not lines:
         raise InputError(f"the bank {path} is empty; it needs at least one term")
     stem = path.name.removesuffix(".gz")
     if stem.endswith(".txt"):
         return _glossary([{"term": line} for line in lines], str(path))
     mark = "\t" if "\t" in lines[0] else ","
-    reader = csv.DictReader(lines, delimiter=mark, quoting=_quoting(mark))
-    header = [name.strip().lower() for name in reader.fieldnames or []]
-    reader.fieldnames = header
-    rows = list(reader)
+    reader = csv.DictReader(lines, delimiter=mark, quoting=_quoting(mark), strict=True)
+    try:
+        header = [name.strip().lower() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        rows = list(reader)
+    except csv.Error as err:
+        raise InputError(
+            f"the bank {path} has quotes that do not close, or text after them ({err}); a quote "
+            'inside of quotes is written twice, as ""'
+        ) from err
+    if len(header) > 1:
+        _check_fields(rows, header, mark, str(path))
     if {"synset", "members", "hypernyms"} <= set(header):
         return _wordnet(rows, str(path))
     if any(edge <= set(header) for edge in _EDGES) and "term" not in header:
@@ -78,6 +88,21 @@ def read_bank(path: str | Path) -> Bank:
             f"{did_you_mean(header[0], ['term', 'child'])}"
         )
     return _glossary([{w: r[n] for w, n in found.items() if n} for r in rows], str(path))
+
+
+def _check_fields(
+    rows: Sequence[dict[str, str | None]], header: Sequence[str], mark: str, source: str
+) -> None:
+    """Raise for a row with more fields than columns: what it says would be lost."""
+    for number, row in enumerate(rows, 1):
+        rest: Sequence[str] = row.get(None) or ()  # type: ignore[call-overload]
+        if any(field.strip() for field in rest):
+            begins = mark.join(str(row[name]) for name in header)
+            quotes = "; text that holds commas stands in double quotes" if mark == "," else ""
+            raise InputError(
+                f"row {number} of the bank {source}, '{begins[:60]}', has {len(header) + len(rest)}"
+                f" fields for {len(header)} columns{quotes}"
+            )
 
 
 def _text(path: Path) -> str:
@@ -111,9 +136,12 @@ def _split(text: str | None, mark: str = "|") -> list[str]:
 
 def _glossary(rows: Sequence[dict[str, str | None]], source: str) -> Bank:
     merged: dict[str, tuple[list[str], list[str], list[str]]] = {}
-    for row in rows:
+    for place, row in enumerate(rows, 1):
         term = _clean(row.get("term"))
         if not term:
+            said = next((text for key, text in row.items() if key and _clean(text)), None)
+            if said:
+                raise InputError(f"row {place} of the bank {source} has '{said}' and no term")
             continue
         description, parents, synonyms = merged.setdefault(term, ([], [], []))
         description += [d for d in [_clean(row.get("description"))] if d]
@@ -121,6 +149,8 @@ def _glossary(rows: Sequence[dict[str, str | None]], source: str) -> Bank:
         synonyms += _split(row.get("synonyms"))
         for parent in parents:
             merged.setdefault(parent, ([], [], []))
+    if not merged:
+        raise InputError(f"the bank {source} has no terms below its header")
     number = {term: i for i, term in enumerate(merged)}
     return Bank(
         tuple(merged),

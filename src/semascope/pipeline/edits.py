@@ -16,6 +16,8 @@ from semascope.lexicon import (
     Edit,
     Lexicon,
     Relevance,
+    check_rule,
+    parse_rule,
     phrase_relevance,
     record,
     split_rows,
@@ -23,7 +25,7 @@ from semascope.lexicon import (
 )
 from semascope.lexicon.editing import is_family
 from semascope.measure import Verdict, decide, verify_names
-from semascope.name import name_concepts
+from semascope.name import STATED, name_concepts
 from semascope.name.cases import NOTHING
 from semascope.name.held_in import threshold
 from semascope.pipeline.drawn import lexicon_contrasts
@@ -108,7 +110,9 @@ def measure_edits(
             raise InputError(f"concept {table['id'][j]} has no name to measure; rename it first")
         verdict, note = None, _unscored(lexicon)
         relevance = any_name.relevance(name)
-        if relevance is not None:
+        if relevance is not None and (nothing := _satisfied_by_none(lexicon, any_name, name)):
+            note = nothing
+        elif relevance is not None:
             level = threshold(relevance, name, chosen[j])
             verdict = _verdict(lexicon, j, any_name.relevance, level, tested[j], seed)
             note = "" if verdict else "fewer than two verify rows on a side"
@@ -121,6 +125,19 @@ def measure_edits(
     if kin:
         rows += _measured_families(lexicon, kin, any_name, source, seed, author)
     return pl.DataFrame(rows, schema=_SHAPE, orient="row")
+
+
+def _satisfied_by_none(lexicon: Lexicon, any_name: AnyName, name: str) -> str:
+    """Say why a name that states something is true of no row; nothing if it is, or states none."""
+    relevance = any_name.relevance(name)
+    every = np.arange(len(lexicon.items))
+    if relevance is None or any_name.kind(name) not in STATED or relevance([name], every).any():
+        return ""
+    try:
+        check_rule(parse_rule(name), lexicon.items)
+    except InputError as err:
+        return f"it is true of no row: {err}"
+    return "it is true of no row"
 
 
 def _unscored(lexicon: Lexicon) -> str:

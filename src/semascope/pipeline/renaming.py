@@ -245,6 +245,8 @@ def prepare_renaming(
     8
     """
     pictures = pictures_of(lexicon, images)
+    if concepts is not None and not concepts:
+        raise InputError("no concepts are named; name some, by id or name")
     wanted = None if concepts is None else {_own(lexicon, concept) for concept in concepts}
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")

@@ -130,6 +130,8 @@ def open_names(
         if not picked:
             raise InputError("no concept of this lexicon has a name that could be verified")
     else:
+        if not concepts:
+            raise InputError("no concepts are named; name some, by id or name")
         picked = sorted({_named(lexicon, names, concept) for concept in concepts})
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     any_name = AnyName.of(lexicon, material.relevance, material.rows["name"])
@@ -145,6 +147,10 @@ def open_names(
             shown[j] = shown[j] if seen else None
     here = np.flatnonzero(alive).tolist()
     drawn = lexicon_contrasts(lexicon, material.source, here, "verify", most=most)
+    for j in picked:
+        found = drawn.get(j, NOTHING)
+        if names[j] is not None and min(len(found.active), len(found.inactive)) < 2:
+            left_out[str(table["id"][j])] = "fewer than two verify rows on a side"
     return TestedNames(
         lexicon,
         material,

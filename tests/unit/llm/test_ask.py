@@ -274,6 +274,21 @@ def test_stages_share_a_budget(counting):
     assert budget.spent_tokens == 2 * spent
 
 
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "SEMASCOPE_LLM_KEY"), (403, "SEMASCOPE_LLM_KEY"), (404, "/v1")]
+)
+def test_what_to_look_at_is_said(counting, status, hint):
+    counting.plan = lambda i, body: Reply(status)
+    with pytest.raises(EndpointError, match=f"answered {status}: .*{hint}"):
+        ask(questions(1), at(counting), number)
+
+
+def test_a_page_instead_of_an_answer_is_shown(counting):
+    counting.plan = lambda i, body: Reply(body=b"<html>Bad gateway</html>")
+    with pytest.raises(EndpointError, match="no JSON but '<html>Bad gateway</html>'; is the URL"):
+        ask(questions(1), at(counting, tries=1), number)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_wrong_key_or_model_ends_the_run_at_once_and_shows_no_key(counting, status, caplog):
     caplog.set_level("DEBUG")
@@ -314,7 +329,7 @@ def test_nobody_there_is_said_soon():
 def test_an_endpoint_that_goes_away_ends_the_run_and_keeps_what_came(counting):
     counting.plan = lambda i, body: Reply(200 if i < 7 else 500)
     here = at(counting, tries=2, concurrency=1)
-    with pytest.raises(EndpointError, match="7 answers of this run are kept"):
+    with pytest.raises(EndpointError, match="what was answered before is kept"):
         ask(questions(50), here, number)
     counting.plan = lambda i, body: Reply()
     assert ask(questions(50), here, number).report.cached == 7

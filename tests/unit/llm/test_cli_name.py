@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import polars as pl
@@ -93,6 +94,31 @@ def test_some_concepts_only(name, server, made, tmp_path):
     two = ", ".join(named["id"][:2])
     name(*name.at, "--concepts", two, "--out", tmp_path / "b.lexicon", "--quiet")
     assert len(server.answered) == 2
+
+
+def test_only_what_was_asked_is_counted(name, server, made, tmp_path):
+    server.plan = lambda i, body: Reply(text="It is about trains.")
+    named = sc.load(made / "a.lexicon").concepts.filter(pl.col("status") == "named")
+    two = ",".join(named["id"][:2])
+    out, _ = name(*name.at, "--concepts", two, "--out", tmp_path / "b.lexicon")
+    assert "0 of 2 concepts have a new name" in out
+    assert "2 of 2 requests have no answer that can be used" in out
+    assert "families" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--concepts", ","), "no concepts are named"),
+        (("--prompts", "nowhere"), "no folder of prompts"),
+        (("--out", "none/b.lexicon"), "cannot write none/b.lexicon|there is no folder none"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_asked(name, server, options, said):
+    _, err = name(*name.at, *options, code=2)
+    assert re.search(said, err)
+    assert "embed" not in err
+    assert server.seen == []
 
 
 def test_a_model_that_only_refuses_changes_nothing(name, server, made, tmp_path):

@@ -14,6 +14,7 @@ from semascope.core import InputError
 from semascope.llm import (
     Endpoint,
     Question,
+    check_prompts,
     detect,
     detection_requests,
     load_prompt,
@@ -192,6 +193,21 @@ def test_a_broken_prompt_is_said_before_anything_is_asked(tmp_path, server, chan
     with pytest.raises(InputError, match=message):
         detect([Question("tea", ["tea"])], Endpoint(server.url, "naive"), prompts=tmp_path)
     assert server.seen == []
+
+
+def test_a_folder_without_prompts_is_not_passed_over(tmp_path):
+    (tmp_path / "README.md").write_text("notes")
+    (tmp_path / "name.txt").write_text(shipped("name"))
+    with pytest.raises(InputError, match=r"holds no prompts; prompts: .*name\.md"):
+        load_prompt("name", tmp_path)
+
+
+def test_all_prompts_of_a_folder_are_checked_at_once(tmp_path):
+    (tmp_path / "fuzz.md").write_text("## system\nhello")
+    with pytest.raises(InputError, match=r"fuzz\.md has no text in a section"):
+        check_prompts(tmp_path)
+    (tmp_path / "fuzz.md").write_text(shipped("fuzz"))
+    check_prompts(tmp_path)
 
 
 def test_a_prompt_under_a_wrong_name_is_not_passed_over(tmp_path):

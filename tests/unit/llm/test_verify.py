@@ -128,6 +128,9 @@ def test_answers_that_cannot_be_read_are_failures(run, at, server):
         (("--scorers", "rankin"), "did you mean 'ranking'"),
         (("--scorers", ","), "name at least one scorer"),
         (("--concepts", "c99"), "no concept 'c99'"),
+        (("--concepts", ","), "no concepts are named"),
+        (("--scorers", "detection", "--llm-url", "http://localhost:1/v1", "--llm-model", "m",
+          "--prompts", "nowhere"), "no folder of prompts at nowhere"),
         (("--out", "scores.txt"), "--out writes .csv, .json, .parquet; got 'scores.txt'"),
         (("--scorers", "fuzzing", "--llm-url", "http://localhost:1/v1", "--llm-model", "m"),
          "fuzzing needs the encoder"),
@@ -135,6 +138,16 @@ def test_answers_that_cannot_be_read_are_failures(run, at, server):
 )  # fmt: skip
 def test_what_cannot_be_done_is_said_before_work_starts(run, options, said):
     assert said in run(*options, "--quiet", code=2)[1]
+
+
+def test_a_concept_that_too_few_rows_show_is_left_out_by_name(made):
+    lexicon = sc.load(made / "a.lexicon")
+    lexicon.path = None
+    x = np.load(made / "x.npy")
+    id = lexicon.add(examples=[0], name="tea", vectors=x, share=1e-6)
+    found = verify(lexicon, ["ranking"], concepts=[id], vectors=x)
+    assert len(found.scores) == 0
+    assert found.left_out == {id: "fewer than two verify rows on a side"}
 
 
 def test_all_formats_hold_the_same_scores(run, tmp_path):

@@ -61,6 +61,9 @@ def test_senses_synonyms_and_quotes() -> None:
     bank = read_bank(written("a.tsv", 'term\tsynonyms\tdescription\nbank\tshore|edge\ta "slope"\n'))
     assert bank.lookup("shores") == bank.lookup("edge") == (0,)
     assert bank.descriptions == ('a "slope"',)
+    lines = read_bank(written("l.csv", 'term,description\nfig,"a\nfruit, ""sweet"""\npear\n,,\n'))
+    assert lines.terms == ("fig", "pear")
+    assert lines.descriptions == ('a fruit, "sweet"', "")
     senses = read_bank(
         written("w.tsv", "synset\tmembers\thypernyms\tdefinition\n1\tbank\t\ta\n2\tbank\t\tb\n")
     )
@@ -68,7 +71,17 @@ def test_senses_synonyms_and_quotes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("", "empty"), ("colour,size\nred,3\n", "term"), ("\n \n", "empty")]
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("colour,size\nred,3\n", "term"),
+        ("\n \n", "empty"),
+        ("term,description\n\n", "no terms below its header"),
+        ('term,description\nfig,"a fruit\npear,another\n', "quotes that do not close"),
+        ("term,description\nfig,green, or not\n", "row 1 .*'fig,green', has 3 fields for 2"),
+        ("child,parent\nfig,fruit\npear,fruit,pome\n", "row 2 .* has 3 fields for 2"),
+        ("term,description\nfig,a fruit\n,without a term\n", "row 2 .* 'without a term' and no"),
+    ],
 )
 def test_bad_banks(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
