@@ -12,9 +12,8 @@ import pytest
 import torch
 from scipy.stats import false_discovery_control
 
-from semascope.core import InputError
+from semascope.core import InputError, as_frame, as_series
 from semascope.explain import Findings, compare, outcome, prediction, read_losses, read_outcome
-from semascope.explain.columns import as_frame, as_series
 
 N, M = 400, 6
 

@@ -13,6 +13,7 @@ from semascope.core.arrays import (
 )
 from semascope.core.code_store import CodeStore
 from semascope.core.codes import Codes, write_codes
+from semascope.core.columns import as_frame, as_series
 from semascope.core.database import open_database
 from semascope.core.errors import (
     ArtifactError,
@@ -56,6 +57,8 @@ __all__ = [
     "SemascopeError",
     "ShardFile",
     "ahead",
+    "as_frame",
+    "as_series",
     "as_vectors",
     "auroc",
     "cache_folder",

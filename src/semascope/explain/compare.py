@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import SPLITS, InputError
-from semascope.explain.columns import as_series
+from semascope.core import SPLITS, InputError, as_series
 from semascope.explain.design import read_column
 from semascope.explain.effects import effects
 from semascope.explain.findings import save_result

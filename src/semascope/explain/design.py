@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, did_you_mean, listed
-from semascope.explain.columns import as_frame
+from semascope.core import InputError, as_frame, did_you_mean, listed
 
 Floats = npt.NDArray[np.float64]
 

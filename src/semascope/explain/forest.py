@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,8 +52,8 @@ def forest(table: pl.DataFrame, outcome: Outcome, *, level: float, most: int = 2
     )
     (axes,) = figure.axes
     if outcome.is_ratio:
-        axes.set_xscale("log")
-    axes.set_xlabel(f"{outcome.name}: {_axis(outcome)} (95 % interval)", parse_math=False)
+        _ratios(axes)
+    label_foot(axes, f"{_axis(outcome)} (95 % interval)", rows, level)
     return figure
 
 
@@ -97,8 +98,47 @@ def intervals(labels: list[str], rows: pl.DataFrame, *, level: float, origin: fl
     axes.scatter(effect, places, c=colours, s=28, zorder=3)
     axes.axvline(origin, color="black", linewidth=0.8)
     axes.set_yticks(places, labels, parse_math=False)
+    axes.set_ylim(-0.6, max(1, len(rows)) - 0.4)
     bare(axes)
     return figure
+
+
+def label_foot(axes: Axes, text: str, rows: pl.DataFrame, level: float) -> None:
+    """Write below the axis what it measures and, where both are there, what the colours mean.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from matplotlib.figure import Figure
+    >>> from semascope.explain.forest import label_foot
+    >>> axes = Figure().add_subplot()
+    >>> label_foot(axes, "difference in price", pl.DataFrame({"q": [0.01, 0.4]}), 0.05)
+    >>> axes.get_xlabel().splitlines()
+    ['difference in price', 'blue: found at a false-discovery rate of 0.05']
+    """
+    found = (rows["q"] <= level).fill_null(False)
+    # Beside long names the axis takes half of the figure.
+    lines = textwrap.wrap(text, 46)
+    if not len(rows):
+        lines.append("nothing could be tested")
+    elif not found.any():
+        lines.append(f"none found at a false-discovery rate of {level:g}")
+    elif not found.all():
+        lines.append(f"blue: found at a false-discovery rate of {level:g}")
+    axes.set_xlabel("\n".join(lines), parse_math=False)
+
+
+def _ratios(axes: Axes) -> None:
+    """Scale by ratios, with ticks that are read without powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    # Within one decade steps of 1, 2, 5; beyond, powers of ten alone.
+    steps = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def bare(axes: Axes, *, left: bool = False) -> None:
@@ -126,15 +166,24 @@ def short(row: dict[str, object], width: int = 48) -> str:
     >>> from semascope.explain.forest import short
     >>> short({"concept": "c1", "name": "a long name"}, 7)
     'a long…'
+    >>> short({"concept": "c1", "name": "a long name", "level": "won"}, 12)
+    'a lon… → won'
     """
     name = str(row["name"] if row["name"] is not None else row["concept"])
-    name = f"{name} → {row['level']}" if "level" in row else name
-    return name if len(name) <= width else name[: width - 1] + "…"
+    level = f" → {row['level']}" if "level" in row else ""
+    room = max(1, width - len(level))
+    return (name if len(name) <= room else name[: room - 1] + "…") + level
 
 
 def _axis(outcome: Outcome) -> str:
     if outcome.kind == "paired":
-        return "points won above even"
+        return f"{outcome.name}: points won above even"
+    if outcome.kind == "ordinal":
+        return f"{outcome.name}: percentile points"
     if outcome.is_ratio:
-        return "ratio of rates"
-    return "percentage points" if outcome.unit == "points" else f"difference in {outcome.unit}"
+        what = "hazards" if outcome.kind == "survival" else "rates"
+        return f"{outcome.name}: ratio of {what}"
+    if outcome.unit == "points":
+        return f"{outcome.name}: percentage points"
+    unit = "" if outcome.unit == outcome.name else f", {outcome.unit}"
+    return f"difference in {outcome.name}{unit}"

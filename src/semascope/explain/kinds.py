@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, did_you_mean, listed
-from semascope.explain.columns import as_series
+from semascope.core import InputError, as_series, did_you_mean, listed
 
 Kind = Literal["continuous", "binary", "multiclass", "ordinal", "count", "survival", "paired"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

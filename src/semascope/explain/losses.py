@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError, listed
-from semascope.explain.columns import as_frame, as_series
+from semascope.core import InputError, as_frame, as_series, listed
 
 LOSSES = ("error", "log", "absolute", "squared")
 

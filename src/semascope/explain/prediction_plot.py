@@ -118,7 +118,8 @@ def _effects(axes: Axes, rows: pl.DataFrame, method: str, items: str, called: st
     effect = rows["effect"].to_numpy()
     ends = (rows[c].fill_null(rows["effect"]) for c in ("effect_low", "effect_high"))
     low, high = (one.to_numpy() for one in ends)
-    sure = (low > 0) | (high < 0)
+    # One item has no interval, and is not sure.
+    sure = rows["effect_low"].is_not_null().to_numpy() & ((low > 0) | (high < 0))
     colours = np.where(sure, np.where(effect > 0, _UP, _DOWN), _NONE)
     axes.hlines(places, low, high, colors=colours, linewidth=2)
     axes.scatter(effect, places, c=colours, s=32, zorder=3)
@@ -127,7 +128,9 @@ def _effects(axes: Axes, rows: pl.DataFrame, method: str, items: str, called: st
              for row in rows.iter_rows(named=True)]  # fmt: skip
     axes.set_yticks(places, names, parse_math=False)
     axes.set_xlabel(
-        f"change of {called} where shown ({CALLED[method]}, 95 % interval)", parse_math=False
+        f"change of {called} where shown ({CALLED[method]}, 95 % interval)\n"
+        "grey: the interval holds 0, or only one item shows it",
+        parse_math=False,
     )
     axes.set_title(
         f"What matters most  ·  share of {items} that show it", loc="left", fontsize=11,

@@ -98,7 +98,7 @@ class Slices:
         MissingExtraError
             Without ``semascope[plots]``.
         """
-        from semascope.explain.forest import intervals
+        from semascope.explain.forest import intervals, label_foot
 
         rows = self.table.filter(pl.col("effect").is_not_null()).head(most)
         rows = rows.sort("effect", maintain_order=True)
@@ -108,10 +108,11 @@ class Slices:
         ]
         # Slices in which the model is better are no findings.
         worse = pl.when(pl.col("effect") > 0).then(pl.col("q"))
-        figure = intervals(labels, rows.with_columns(q=worse), level=self.level)
+        rows = rows.with_columns(q=worse)
+        figure = intervals(labels, rows, level=self.level)
         (axes,) = figure.axes
         unit = ", points" if self.losses.kind == "error" else ""
-        axes.set_xlabel(f"{self.losses.called} above the rest{unit} (95 %)", parse_math=False)
+        label_foot(axes, f"{self.losses.called} above the rest{unit} (95 %)", rows, self.level)
         axes.set_title(f"Slices  ·  tested {self.items}", loc="left", fontsize=11, parse_math=False)
         return figure
 

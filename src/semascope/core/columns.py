@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
-from semascope.core import InputError, from_torch
+from semascope.core.arrays import from_torch
+from semascope.core.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def as_series(given: Any, name: str) -> pl.Series:
@@ -30,7 +33,7 @@ def as_series(given: Any, name: str) -> pl.Series:
 
     Examples
     --------
-    >>> from semascope.explain.columns import as_series
+    >>> from semascope.core import as_series
     >>> as_series([1, 2.5, None], "stars").to_list()
     [1.0, 2.5, None]
     >>> as_series([1, "a"], "stars")
@@ -38,6 +41,8 @@ def as_series(given: Any, name: str) -> pl.Series:
     ...
     semascope.core.errors.InputError: stars: numbers and words are mixed: 'a' at row 1
     """
+    import polars as pl
+
     try:
         found = _series(given, name)
     except InputError:
@@ -53,12 +58,14 @@ def as_frame(given: Any, name: str) -> pl.DataFrame:
 
     Examples
     --------
-    >>> from semascope.explain.columns import as_frame
+    >>> from semascope.core import as_frame
     >>> as_frame({"year": [1, 2], "side": ["a", None]}, "covariates").columns
     ['year', 'side']
     >>> as_frame([[1, 2], [3, 4]], "covariates").columns
     ['covariate 1', 'covariate 2']
     """
+    import polars as pl
+
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if isinstance(given, pl.DataFrame):
@@ -88,6 +95,8 @@ def as_frame(given: Any, name: str) -> pl.DataFrame:
 
 
 def _series(given: Any, name: str) -> pl.Series:
+    import polars as pl
+
     if isinstance(given, pl.Series):
         return given if given.name else given.alias(name)
     if isinstance(given, pl.DataFrame):
@@ -110,6 +119,8 @@ def _series(given: Any, name: str) -> pl.Series:
 
 
 def _of_objects(values: list[Any], name: str) -> pl.Series:
+    import polars as pl
+
     values = [None if _is_missing(value) else value for value in values]
     words = next((i for i, value in enumerate(values) if isinstance(value, str)), None)
     if words is not None and not all(value is None or isinstance(value, str) for value in values):
@@ -124,6 +135,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _from_pandas(given: Any, name: str) -> pl.Series:
+    import polars as pl
+
     kind = given.dtype
     called = getattr(given, "name", None)
     called = name if called is None else str(called)
