@@ -1,4 +1,4 @@
-"""Which of two headlines was clicked more: found by all pairs, and nothing where winners are drawn."""
+"""Which of two headlines was clicked more: found by all pairs, and nothing where lots are drawn."""
 
 import json
 import os
