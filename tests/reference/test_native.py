@@ -209,6 +209,16 @@ def test_steps_are_those_of_float64(b: int, d: int, m: int, whole: bool, seed: i
     assert (active != reference).double().mean() <= 0.05
 
 
+def test_batch_topk_ends_where_scores_overflow() -> None:
+    x = torch.rand(256, 16, generator=torch.Generator().manual_seed(0))
+    x[::4] = 3e38
+    weight = torch.full((64, 16), 1e-3)
+    weight[:6] = 100
+    codes, _ = LinearEncoder(weight, torch.zeros(64)).batch_topk(x, 4)
+    assert len(codes.latents) == 256 * 4
+    assert int(codes.values.isinf().sum()) == 64 * 6
+
+
 def test_precision_is_what_was_asked_or_what_there_is(kernels: str) -> None:
     g = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(3000, 400, generator=g), torch.zeros(3000)

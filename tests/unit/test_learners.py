@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from semascope.core import ArtifactError, InputError, load_tensors, save_tensors
-from semascope.discover import BatchTopKSAE, Dictionary, Recipe, TopKSAE, fit_dictionary, fit_many
+from semascope.core import ArtifactError, Codes, InputError, load_tensors, save_tensors
+from semascope.discover import (
+    BatchTopKSAE,
+    Dictionary,
+    Recipe,
+    TopKSAE,
+    fit_dictionary,
+    fit_many,
+    recipe_for,
+)
 from semascope.vectors import as_source
 
 X = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
@@ -239,7 +248,8 @@ PARTS = {"encoder": EYE, "encoder_bias": ZERO, "atoms": EYE, "bias": ZERO, "n_ac
 @pytest.mark.parametrize(
     "given",
     [np.float64, np.float16, np.ndarray.tolist, torch.from_numpy, np.asfortranarray],
-    ids=str,
+    # An address in the name of a test is another one in each process.
+    ids=lambda given: given.__name__,
 )
 def test_dictionaries_of_any_numbers(given: Any) -> None:
     arrays = {n: given(a.copy()) for n, a in PARTS.items() if isinstance(a, np.ndarray)}
@@ -337,3 +347,51 @@ def test_sparse_rows_become_dense_when_they_are_read() -> None:
     row, column = (int(axis[7]) for axis in wide.coords)
     with pytest.raises(InputError, match=f"row {row}, column {column}"):
         as_source(wide)
+
+
+def test_dictionaries_are_compared_and_shown_without_their_numbers(plain: TopKSAE) -> None:
+    dictionary = plain.dictionary_
+    assert dictionary != replace(dictionary, refine="refit")
+    assert len({dictionary, dictionary}) == 1
+    assert repr(dictionary) == "Dictionary of 16 atoms (d=8), 2 active"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"recall": "a"}, "recall must be"), ({"clusters": 2.5}, "clusters must be a whole number")],
+)
+def test_an_index_is_asked_for_with_numbers(
+    plain: TopKSAE, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        plain.dictionary_.indexed(X, **change)
+
+
+def test_recipes_are_for_some_rows() -> None:
+    with pytest.raises(InputError, match="n_rows must be a whole number of at least 1, got 0"):
+        recipe_for(0, 8)
+    with pytest.raises(InputError, match="seed must be a whole number"):
+        Recipe(8, 2, seed="a")
+
+
+# Codes --------------------------------------------------------------------------------------------
+
+
+def test_codes_of_lists() -> None:
+    assert Codes([0, 1, 1], [1], [2.0], 3).to_scipy().toarray().tolist() == [[0, 2, 0], [0, 0, 0]]
+    assert Codes.from_scipy([[0, 2], [1, 0]]).nnz == 2
+    with pytest.raises(InputError, match="indptr"):
+        Codes([], [], [], 3)
+
+
+@pytest.mark.parametrize(("name", "value"), [("indices", 7), ("indices", -1), ("indptr", 99)])
+def test_codes_that_reach_beyond_memory_are_refused(name: str, value: int) -> None:
+    Codes.from_scipy(EYE).save("c.safetensors")
+    tensors, metadata = load_tensors(Path("c.safetensors"))
+    changed = {key: np.array(tensor) for key, tensor in tensors.items()}
+    changed[name][1] = value
+    save_tensors(Path("c.safetensors"), changed, metadata)
+    codes = Codes.load("c.safetensors")
+    for use in (codes.to_scipy, lambda: codes[[0, 1]], lambda: codes.column(0)):
+        with pytest.raises(ArtifactError, match="damaged"):
+            use()

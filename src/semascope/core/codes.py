@@ -53,6 +53,10 @@ class Codes:
     n_components: int
 
     def __post_init__(self) -> None:
+        for name, dtype in (("indptr", np.int64), ("indices", np.int32), ("values", np.float32)):
+            object.__setattr__(self, name, np.asanyarray(getattr(self, name), dtype=dtype))
+        if not len(self.indptr):
+            raise InputError("codes need an indptr of one entry more than rows, found none")
         if len(self.indices) != len(self.values) or int(self.indptr[-1]) != len(self.values):
             raise InputError(
                 f"codes do not fit together: indptr ends at {int(self.indptr[-1])}, "
@@ -64,6 +68,7 @@ class Codes:
         """Take over any scipy.sparse matrix or dense array of shape (n, m)."""
         from scipy.sparse import csr_array
 
+        matrix = matrix if hasattr(matrix, "shape") else np.asarray(matrix)
         if len(matrix.shape) != 2:
             raise InputError(
                 f"codes must have two dimensions (rows, latents), found shape {matrix.shape}"
@@ -112,9 +117,26 @@ class Codes:
         return f"Codes of {n:,} rows over {m:,} latents, {self.nnz / max(1, n):.1f} active a row"
 
     def to_scipy(self) -> csr_array:
-        """Return a ``scipy.sparse.csr_array`` that shares this memory."""
+        """Return a ``scipy.sparse.csr_array`` that shares this memory.
+
+        Raises
+        ------
+        ArtifactError
+            If a latent or a row is out of range, as in a file that was changed.
+        """
         from scipy.sparse import csr_array
 
+        # scipy addresses memory with these, and does not look.
+        if self.nnz and not 0 <= self.indices.min() <= self.indices.max() < self.n_components:
+            raise ArtifactError(
+                f"codes of {self.n_components} latents name one from {self.indices.min()} to "
+                f"{self.indices.max()}: they are damaged; make them again, or restore their file"
+            )
+        if self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
+            raise ArtifactError(
+                "the rows of these codes do not follow each other: they are damaged; make them "
+                "again, or restore their file"
+            )
         # scipy copies indices to the type of indptr, so the short array gives way where it can.
         indptr = self.indptr.astype(np.int32) if self.nnz < 2**31 else self.indptr
         return csr_array((self.values, self.indices, indptr), shape=self.shape)

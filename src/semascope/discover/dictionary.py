@@ -24,7 +24,8 @@ Form = Literal["linear-topk", "linear-threshold"]
 SHARD_ROWS = 131_072
 
 
-@dataclass(frozen=True)
+# Compared by identity: comparing the arrays is no single truth value.
+@dataclass(frozen=True, eq=False)
 class Dictionary:
     """A linear encoder, a rule that keeps few latents, and unit-norm atoms that decode them.
 
@@ -86,6 +87,10 @@ class Dictionary:
             object.__setattr__(self, "n_active", whole("n_active", self.n_active))
         check_refine(self.refine, ragged=self.threshold is not None)
         require_fit(self.atoms, self.encoder, self.encoder_bias, self.bias, self.threshold)
+
+    def __repr__(self) -> str:
+        rule = "by threshold" if self.n_active is None else f"{self.n_active} active"
+        return f"Dictionary of {self.n_components:,} atoms (d={self.n_dimensions}), {rule}"
 
     @property
     def form(self) -> Form:

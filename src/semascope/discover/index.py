@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semascope.core import ArtifactError, InputError, generator
+from semascope.discover.recipe import number, whole
 from semascope.vectors import VectorSource
 
 if TYPE_CHECKING:
@@ -164,9 +165,9 @@ def make_index(
     from semascope.discover.clusters import cluster_latents, default_clusters, strongest
 
     m, n = len(weight), source.shape[0]
-    if not 0 < recall <= 1:
-        raise InputError(f"recall must be above 0 and at most 1, got {recall}")
-    if clusters is not None and not 1 <= clusters <= m:
+    if number("recall", recall, most=1) == 0:
+        raise InputError("recall must be above 0, got 0")
+    if clusters is not None and whole("clusters", clusters) > m:
         raise InputError(f"clusters must be from 1 to the {m} latents, got {clusters}")
     if n < _LEAST_ROWS:
         raise InputError(f"an index needs at least {_LEAST_ROWS} rows to learn from, got {n}")

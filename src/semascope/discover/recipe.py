@@ -73,7 +73,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("n_components", "n_active", "batch_size", "max_rows", "dead_after"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
-        object.__setattr__(self, "patience", whole("patience", self.patience, least=0))
+        for name in ("patience", "seed"):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least=0))
         for name in ("aux_coefficient", "lead_coefficient", "noise"):
             object.__setattr__(self, name, number(name, getattr(self, name)))
         rate = number("learning_rate", self.learning_rate, least=1e-12)
@@ -159,7 +160,7 @@ def recipe_for(
     >>> recipe_for(10_000, 384).batch_size
     256
     """
-    m, k = default_sizes(n_rows, n_dimensions)
+    m, k = default_sizes(whole("n_rows", n_rows), whole("n_dimensions", n_dimensions))
     if n_components is not None:
         m = whole("n_components", n_components)
         k = max(1, min(k, m))

@@ -138,7 +138,8 @@ Rows batch_topk(const Encoder& e, const float* x, int64_t b, int64_t most, int t
         for (const auto& block : all)
             for (const auto& row : block) total += static_cast<int64_t>(row.size());
         if (total >= most || level <= 0) break;
-        level = level > 1e-3f ? level / 2 : 0;
+        // Half of infinity, where scores overflowed, would be infinity for ever.
+        level = level > 1e-3f && level < kInfinity ? level / 2 : 0;
     }
     std::vector<std::uint64_t> keys;
     std::uint32_t place = 0;
