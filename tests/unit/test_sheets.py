@@ -131,3 +131,15 @@ def test_a_long_title_and_no_rows_fit_on_a_sheet() -> None:
     sheet = contrast_sheet([], empty, title="long " * 100)
     assert sheet.shown == 0
     assert Image.open(io.BytesIO(sheet.png)).width == 480
+
+
+def titled(title: str) -> bytes:
+    return contrast_sheet(colours(3), some(2, 0, 1), title=title, size=SIZE).png
+
+
+def test_titles_in_other_scripts_are_drawn_and_no_boxes_stand_for_them() -> None:
+    several = ["жук", "λέξη", "Stiefel für große Füße", "Stiefel fur grose Fuse", "حذاء"]
+    assert len({titled(title) for title in several}) == len(several)
+    # A character that no font has, for it is nobody's.
+    assert titled("c3 · \U0010fffe\U0010fffe boots") == titled("c3 · … boots")
+    assert titled("\U0010fffe") == titled("…")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +43,21 @@ def listed(some: str) -> list[str]:
     ['c1', 'late delivery']
     """
     return [word.strip() for word in some.split(",") if word.strip()]
+
+
+def left_out_lines(left_out: Mapping[str, str]) -> list[str]:
+    """Say which concepts are left out, those together that are for one reason.
+
+    Examples
+    --------
+    >>> from semascope.cli.asking import left_out_lines
+    >>> left_out_lines({"c1": "is muted", "c2": "has no name", "c3": "is muted"})
+    ['left out: c1, c3: is muted', 'left out: c2: has no name']
+    """
+    reasons: dict[str, list[str]] = {}
+    for id, reason in left_out.items():
+        reasons.setdefault(reason, []).append(id)
+    return [f"left out: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]
 
 
 def announce(here: Endpoint, coming: Forecast, cap: Budget, *, dry_run: bool) -> None:

@@ -22,6 +22,7 @@ from semascope.cli.asking import (
     Vectors,
     announce,
     answers_are_kept,
+    left_out_lines,
     listed,
 )
 from semascope.cli.main import app
@@ -88,6 +89,8 @@ def name(
         families=families,
         show_progress=not quiet,
     )
+    for line in left_out_lines(ready.left_out):
+        typer.echo(line, err=True)
     announce(here, ready.forecast(here, prompts=prompts), cap, dry_run=dry_run)
     if dry_run:
         return
@@ -140,8 +143,9 @@ def _print_changes(
         line.append(f"  {len(row['members'])} concepts  ", style="dim")
         console.print(line.append_text(trust_text(row)))
     if ready.family_cases:
+        kin = sum(c.status == "unnamed" and bool(c.active or c.sheets) for c in ready.family_cases)
         console.print(
-            f"{len(families)} of {len(ready.family_cases)} families have a new name",
+            f"{len(families)} of {kin} families have a new name",
             highlight=False,
         )
     console.print(f"[bold]{out}[/bold]", highlight=False)

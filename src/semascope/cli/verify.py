@@ -28,6 +28,7 @@ from semascope.cli.asking import (
     Vectors,
     announce,
     answers_are_kept,
+    left_out_lines,
     listed,
 )
 from semascope.cli.main import app
@@ -201,10 +202,7 @@ def _agreed(found: Verified) -> list[str]:
         if len(pairs) > 1:
             lines += [f"{how} alike: {_pair(pairs.row(i, named=True))}"
                       for how, i in (("least", 0), ("most", -1))]  # fmt: skip
-    reasons: dict[str, list[str]] = {}
-    for id, reason in found.left_out.items():
-        reasons.setdefault(reason, []).append(id)
-    return lines + [f"left out: {', '.join(ids)}: {reason}" for reason, ids in reasons.items()]
+    return lines + left_out_lines(found.left_out)
 
 
 def _pair(row: dict[str, Any]) -> str:

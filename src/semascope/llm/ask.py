@@ -323,7 +323,7 @@ class _Run(Generic[T]):
             if self.lost >= min(_GIVE_UP, self.n_groups):
                 raise EndpointError(
                     f"the language model {self.endpoint.model} at {self.endpoint.url} does not "
-                    f"answer: {err}; what was answered before is kept: go on with the same command"
+                    f"answer: {err}; what was answered before is kept, repeat the command to go on"
                 )
 
     def _stop_for_budget(self) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from semascope.core import InputError, write_atomic
 from semascope.lexicon import Contrast, Rows
+from semascope.name.fonts import lettering
 from semascope.name.images import opened, pillow, sized
 
 _INK, _PALE, _PAPER = "#1b2430", "#5d6976", "#ffffff"
@@ -195,7 +196,7 @@ def contrast_sheet(
     paper = draw.image.new("RGB", (width, tops[-1] - _GAP + _MARGIN), _PAPER)
     pen = draw.pen.Draw(paper)
     for top, text, points, ink in ((14, title, 20, _INK), (39, note, 13, _PALE)):
-        font = draw.font.load_default(points)
+        text, font = lettering(text, points, draw)
         pen.text((_MARGIN, top), _fitting(pen, text, font, width - 2 * _MARGIN), ink, font)
     shown = 0
     unreadable: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ from semascope.pipeline.pictured import (
 )
 from semascope.pipeline.reopened import reopen
 
+_MUTED = "is muted"
+
 
 @dataclass(frozen=True)
 class Renaming:
@@ -65,6 +67,7 @@ class Renaming:
     cases: list[Case]
     pictures: Pictures | None = None
     family_cases: list[Case] | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def forecast(
         self,
@@ -222,7 +225,8 @@ def prepare_renaming(
     vectors : anything that holds a matrix, optional
         The vectors that it was learned from; needed if it has no encoder.
     concepts : sequence of str, optional
-        Ids or names of the concepts to name; by default all.
+        Ids or names of the concepts to name; by default all but those that people named, muted,
+        merged or split, where a new name would not be seen.
     images : path, optional
         What relative paths of images start from, if the images were moved since.
     families : bool, optional
@@ -251,7 +255,19 @@ def prepare_renaming(
     material = reopen(lexicon, vectors=vectors, show_progress=show_progress)
     drawn = material.contrasts(lexicon.dictionary, lexicon.base_codes, "name")
     base = lexicon.base
-    asked = range(len(drawn)) if wanted is None else sorted(wanted)
+    hidden = _hidden(lexicon)
+    if wanted is None:
+        left = {j: why for j, why in hidden.items() if base["status"][j] in ("named", "unnamed")}
+        wanted_rows = [j for j in range(len(drawn)) if j not in hidden]
+    else:
+        left, wanted_rows = {}, sorted(wanted)
+        for j in wanted_rows:
+            if j in hidden and hidden[j] != _MUTED:
+                raise InputError(
+                    f"concept {base['id'][j]} {hidden[j]}, so a new name of the dictionary's would "
+                    "not be seen; undo that edit first"
+                )
+    asked = set(wanted_rows)
     shown = [c if j in asked else NOTHING for j, c in enumerate(drawn)]
     known: dict[str, Any] = {
         "values": base["evidence"].to_list(),
@@ -275,12 +291,31 @@ def prepare_renaming(
         any_name = AnyName.of(lexicon, material.relevance, material.rows["name"])
         items = lexicon.items[str(lexicon.text)] if pictures is None else pictures
         kin = family_cases(groups, drawn, any_name, items, seed=material.seed)
+        people = lexicon.view.family_names
+        ids = lexicon.base_families["id"]
+        kin = [Case(status="left") if i in people else c for i, c in zip(ids, kin, strict=True)]
         tested = [*tested, *(shared_rows(f, tested, seed=material.seed) for f in groups if tested)]
     if pictures is not None:
         seen = [few(with_images(c, pictures.there), VERIFIED) for c in tested]
         held = [case.held or NOTHING for case in (*cases, *(kin or ()))]
         check_pictures(pictures, [*held, *seen], show_progress=show_progress)
-    return Renaming(lexicon, material, drawn, cases, pictures, kin)
+    reasons = {str(base["id"][j]): why for j, why in left.items()}
+    return Renaming(lexicon, material, drawn, cases, pictures, kin, reasons)
+
+
+def _hidden(lexicon: Lexicon) -> dict[int, str]:
+    """Tell of which concepts edits cover the name, or take the rows, and how."""
+    out = {}
+    here = lexicon.concepts.head(len(lexicon.base))
+    for j, (row, old) in enumerate(zip(here.iter_rows(named=True), lexicon.base["name"],
+                                       strict=True)):  # fmt: skip
+        if row["became"]:
+            out[j] = f"has become {' and '.join(row['became'])}"
+        elif row["name"] != old:
+            out[j] = "has a name that people gave it"
+        elif row["muted"]:
+            out[j] = _MUTED
+    return out
 
 
 def _own(lexicon: Lexicon, concept: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 
 import polars as pl
@@ -11,6 +12,8 @@ from tests.unit.llm.conftest import TOPICS, Reply
 
 import semascope as sc
 from semascope.cli import main
+from semascope.core import InputError
+from semascope.pipeline import prepare_renaming
 
 SECRET = "sk-very-secret-0123456789"
 
@@ -148,3 +151,23 @@ def capital(messages) -> str:
     for word in TOPICS:
         answer = answer.replace(f'"name": "{word}"', f'"name": "{word.title()}"')
     return answer
+
+
+def test_names_that_people_gave_are_not_paid_for_again(name, server, made, tmp_path):
+    shutil.copytree(made / "a.lexicon", tmp_path / "c.lexicon")
+    edited = sc.load(tmp_path / "c.lexicon")
+    ids = edited.concepts.filter(pl.col("status") == "named")["id"].to_list()
+    edited.edit("rename", ids[0], "what people say")
+    edited.edit("mute", ids[1])
+    x = made / "x.npy"
+    before = len(prepare_renaming(sc.load(made / "a.lexicon"), vectors=x, families=False).cases)
+    ready = prepare_renaming(edited, vectors=x, families=False)
+    assert len(ready.cases) == before
+    assert ready.left_out == {ids[0]: "has a name that people gave it", ids[1]: "is muted"}
+    asked = [case.status == "unnamed" for case in ready.cases]
+    assert not asked[edited.row_of(ids[0])]
+    assert not asked[edited.row_of(ids[1])]
+    assert asked[edited.row_of(ids[2])]
+    prepare_renaming(edited, vectors=x, concepts=[ids[1]])
+    with pytest.raises(InputError, match=f"concept {ids[0]} has a name that people gave it"):
+        prepare_renaming(edited, vectors=x, concepts=[ids[0]])
