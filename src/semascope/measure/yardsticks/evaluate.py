@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from semascope.core import InputError, as_vectors, generator, listed
+from semascope.core import InputError, as_series, as_vectors, generator, listed
 from semascope.measure.yardsticks.inputs import as_labels, halves, require_rows, sparse_codes
 from semascope.measure.yardsticks.metric import Metric, Reading
 from semascope.measure.yardsticks.probes import quiet_fits
@@ -83,8 +83,9 @@ def evaluate(
     baselines : bool, default True
         Measure random atoms, principal axes, the raw embedding and differences of means too, where
         they make sense.
-    choose, test : array-like of int, optional
-        Rows to fit on and to measure; by default random halves.
+    choose, test : array-like of int or bool, optional
+        Rows to fit on and to measure, by number or as a mask; by default random halves, of one
+        alone the other is the rest.
     seed : int, default 0
         Halves, random atoms, shuffles, forests.
     on_step : callable
@@ -113,8 +114,7 @@ def evaluate(
     """
     matrix = sparse_codes(codes)
     n = matrix.shape[0]
-    first, second = halves(n, seed) if choose is None or test is None else (choose, test)
-    chosen_rows, tested_rows = _rows(first, n, "choose"), _rows(second, n, "test")
+    chosen_rows, tested_rows = _sides(choose, test, n, seed)
     if np.intersect1d(chosen_rows, tested_rows).size:
         raise InputError("some rows are in choose and in test; numbers would flatter")
     truth, known = (None, ()) if labels is None else as_labels(labels, names)
@@ -131,14 +131,18 @@ def evaluate(
     basis = None if atoms is None else np.asarray(atoms)
     if basis is not None and (basis.ndim != 2 or len(basis) != matrix.shape[1]):
         raise InputError(f"atoms have shape {basis.shape} for {matrix.shape[1]} codes")
-    classes = None if outcome is None else np.unique(np.asarray(outcome), return_inverse=True)[1]
-    sources = None if groups is None else np.asarray(groups)
+    if basis is not None and x is not None and basis.shape[1] != x.shape[1]:
+        raise InputError(f"atoms have {basis.shape[1]} dimensions, vectors {x.shape[1]}")
+    shift = None if bias is None else np.asarray(bias)
+    if shift is not None and basis is not None and shift.shape != (basis.shape[1],):
+        raise InputError(f"bias has shape {shift.shape} for atoms of {basis.shape[1]} dimensions")
+    classes = None if outcome is None else _keys(outcome, "outcome")
+    sources = None if groups is None else _keys(groups, "groups")
     require_rows(n, vectors=x, outcome=classes, groups=sources)
     subject = Subject(
         matrix, chosen_rows, tested_rows, x, basis,
-        None if bias is None else np.asarray(bias), truth, known, parse_factors(factors, n),
-        classes, sources, tuple(sparse_codes(run) for run in runs),
-        tuple(np.asarray(other) for other in others), seed,
+        shift, truth, known, parse_factors(factors, n), classes, sources,
+        _runs(runs, n), _others(others, basis), seed,
     )  # fmt: skip
     return _measure(subject, _chosen(subject, metrics), baselines and x is not None, failures,
                     on_step)  # fmt: skip
@@ -258,8 +262,53 @@ def _chosen(subject: Subject, names: Sequence[str] | None) -> list[Metric]:
     return found
 
 
+def _keys(given: Any, name: str) -> Any:
+    column = as_series(given, name)
+    if column.null_count():
+        row = int(column.is_null().arg_true()[0])
+        raise InputError(f"{name} is missing in {column.null_count()} rows, first at row {row}")
+    return np.unique(column.to_numpy(), return_inverse=True)[1]
+
+
+def _runs(runs: Sequence[Any], n: int) -> tuple[Any, ...]:
+    found = tuple(sparse_codes(run) for run in runs)
+    for i, run in enumerate(found):
+        if run.shape[0] != n:
+            raise InputError(
+                f"codes have {n} rows, run {i} has {run.shape[0]}; the same are needed"
+            )
+    return found
+
+
+def _others(others: Sequence[Any], basis: Any) -> tuple[Any, ...]:
+    found = tuple(np.asarray(other) for other in others)
+    for i, other in enumerate(found):
+        if other.ndim != 2 or (basis is not None and other.shape[1] != basis.shape[1]):
+            raise InputError(
+                f"other atoms {i} have shape {other.shape}"
+                + ("" if basis is None else f"; {basis.shape[1]} dimensions are needed")
+            )
+    return found
+
+
+def _sides(choose: Any, test: Any, n: int, seed: int) -> tuple[Any, Any]:
+    if choose is None and test is None:
+        return halves(n, seed)
+    given = [None if one is None else _rows(one, n, name)
+             for one, name in ((choose, "choose"), (test, "test"))]  # fmt: skip
+    known = given[0] if given[1] is None else given[1]
+    rest = np.setdiff1d(np.arange(n), known if known is not None else [])
+    chosen, tested = (rest if one is None else one for one in given)
+    return _rows(chosen, n, "choose"), _rows(tested, n, "test")
+
+
 def _rows(rows: Any, n: int, name: str) -> Any:
-    found = np.unique(np.asarray(rows, dtype=np.int64))
+    given = np.asarray(rows)
+    if given.dtype == bool and given.shape == (n,):
+        given = np.flatnonzero(given)
+    if given.dtype == bool or given.dtype.kind not in "iu":
+        raise InputError(f"'{name}' must hold numbers of rows, or a truth value for each of {n}")
+    found = np.unique(given.astype(np.int64))
     if len(found) < 2 or found[0] < 0 or found[-1] >= n:
         raise InputError(f"'{name}' must hold two rows or more, of 0..{n - 1}")
     return found

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array, issparse
 
-from semascope.core import Codes, CodeStore, InputError, as_vectors, generator
+from semascope.core import Codes, CodeStore, InputError, as_frame, as_vectors, from_torch, generator
 
 Floats = npt.NDArray[np.float64]
+_MOST_NUMBERS = 50
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -93,8 +94,9 @@ def as_factors(factors: Any, *, discrete: Sequence[bool] | None = None) -> Facto
 
     Parameters
     ----------
-    factors : Factors, polars frame or series, or array-like of shape (n,) or (n, k)
-        Text, booleans and whole numbers are kinds, other numbers are continuous.
+    factors : Factors, frame, mapping, series, or array-like of shape (n,) or (n, k)
+        Of polars, pandas or Arrow. Text, booleans and whole numbers are kinds, other numbers are
+        continuous.
     discrete : sequence of bool, optional
         Which are kinds, if the types mislead (a year that should be a number).
 
@@ -112,9 +114,9 @@ def as_factors(factors: Any, *, discrete: Sequence[bool] | None = None) -> Facto
     """
     if isinstance(factors, Factors):
         return factors
-    if isinstance(factors, pl.Series):
-        factors = factors.to_frame()
-    if isinstance(factors, pl.DataFrame):
+    array = _plain(factors)
+    if array is None:
+        factors = as_frame(factors, "factors")
         names = tuple(factors.columns)
         for name in names:
             if factors[name].dtype.is_nested():
@@ -125,8 +127,9 @@ def as_factors(factors: Any, *, discrete: Sequence[bool] | None = None) -> Facto
                     "fill them or leave these rows out"
                 )
         columns = [_numbers(factors[name]).to_numpy() for name in names]
+        if not columns:
+            raise InputError("factors have no columns")
     else:
-        array = np.asarray(factors)
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or 0 in array.shape:
             raise InputError(f"factors must have shape (rows, factors), found {array.shape}")
@@ -150,6 +153,30 @@ def _numbers(column: pl.Series) -> pl.Series:
     return column.to_physical().cast(pl.Float64) if column.dtype.is_temporal() else column
 
 
+def _plain(given: Any) -> npt.NDArray[Any] | None:
+    """Return what is an array already; None for tables, series, and lists with gaps or words."""
+    tensor = from_torch(given)
+    if tensor is not None:
+        return tensor
+    if not isinstance(given, np.ndarray | list | tuple) or isinstance(given, np.ma.MaskedArray):
+        return None
+    try:
+        array = np.asarray(given)
+    except ValueError as err:
+        raise InputError(f"rows differ in length: {err}") from err
+    words = isinstance(given, list | tuple) and array.dtype.kind == "U"
+    return None if array.dtype.kind == "O" or words else array
+
+
+def _kinds(column: pl.Series) -> npt.NDArray[Any]:
+    gaps = column.is_null().arg_true()
+    if len(gaps):
+        raise InputError(
+            f"labels are missing in {len(gaps)} rows, first at row {gaps[0]}; leave these rows out"
+        )
+    return np.asarray(column.to_numpy())
+
+
 def as_labels(labels: Any, names: Sequence[str] | None = None) -> tuple[Bools, tuple[str, ...]]:
     """Turn one value a row, or a matrix of yes and no, into a bool matrix (n, c) and names.
 
@@ -159,14 +186,24 @@ def as_labels(labels: Any, names: Sequence[str] | None = None) -> tuple[Bools, t
     >>> as_labels(["tea", "car", "tea"])[0].tolist()
     [[False, True], [True, False], [False, True]]
     """
-    if isinstance(labels, pl.DataFrame):
-        if labels.width == 1 and not labels.to_series().dtype.is_numeric():
-            labels = labels.to_series()
+    array = _plain(labels)
+    if array is None:
+        frame = as_frame(labels, "labels")
+        if frame.width == 1 and (frame.dtypes[0] == pl.String or not hasattr(labels, "columns")):
+            array = _kinds(frame.to_series())
         else:
-            names = labels.columns if names is None else names
-    array = np.asarray(labels)
+            names = frame.columns if names is None else names
+            array = frame.to_numpy()
     if array.ndim == 1:
         found = np.unique(array)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            row = int(np.isnan(array).argmax())
+            raise InputError(f"labels are missing in some rows, first at row {row}; leave them out")
+        if array.dtype.kind == "f" and len(found) > _MOST_NUMBERS and (found % 1 != 0).any():
+            raise InputError(
+                f"labels are kinds, found {len(found)} different numbers; pass them as factors, or "
+                "cut them into ranges"
+            )
         out, known = array[:, None] == found, tuple(str(v) for v in found)
     elif array.ndim == 2 and array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all():
         out, known = array.astype(bool), tuple(str(c) for c in range(array.shape[1]))
