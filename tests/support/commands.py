@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-_PRELOADED = ["semascope.cli.learn", "semascope.pipeline", "sentence_transformers", "commands"]
+_PRELOADED = [
+    "semascope.cli.learn", "semascope.pipeline", "semascope.discover.sae", "sentence_transformers",
+    "commands",
+]  # fmt: skip
 
 
 class Running:
