@@ -80,6 +80,13 @@ def test_an_edit_that_changes_nothing_says_so(cli: Cli, lex: Path) -> None:
     assert cli("undo", lex).splitlines() == ["undone: 1  mute c3", cli_stands(lex)]
 
 
+def test_a_family_that_is_called_so_already(cli: Cli, lex: Path) -> None:
+    cli("edit", lex, "rename", "f0", "travel")
+    assert "is called so already" in cli("edit", lex, "rename", "f0", "travel")
+    assert len(sc.load(lex).edits) == 1
+    assert "1 edit since then changes concepts" in cli("show", lex)
+
+
 def cli_stands(lexicon: Path) -> str:
     codes = sc.load(lexicon).codes
     return f"0 edits stand; {codes.nnz / len(codes):.2f} concepts a row"

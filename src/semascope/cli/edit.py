@@ -132,7 +132,11 @@ def _check(action: str | None, words: list[str], options: dict[str, Any]) -> Non
 def _change(opened: Lexicon, action: str, words: list[str], author: str | None) -> None:
     if action == "rename" and is_family(opened, words[0]):
         before = dict(opened.families.select("id", "name").iter_rows())[words[0]]
+        latest = opened.edits[-1:]
         opened.edit(action, *words, author=author)
+        if opened.edits[-1:] == latest:
+            typer.echo(f"{words[0]}: the family '{before}' is called so already")
+            return
         old = "a family without a name" if before is None else f"the family '{before}'"
         typer.echo(f"{words[0]}: {old} is now '{words[1]}'")
         typer.echo(f"its trust is not known: semascope edit {opened.path} verify {words[0]}")

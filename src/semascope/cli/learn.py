@@ -72,7 +72,10 @@ def learn(
     ] = 30.0,
     bank: Annotated[
         Path | None,
-        typer.Option(help="Vocabulary for names: a glossary, a taxonomy or a WordNet table."),
+        typer.Option(
+            help="Vocabulary for names: CSV or TSV with term, description, parent; or child, "
+            "parent; a .txt of terms; a WordNet table."
+        ),
     ] = None,
     events: Annotated[
         str | None, typer.Option(help="Column of events in their order, such as 'visit > buy'.")

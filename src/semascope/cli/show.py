@@ -281,12 +281,12 @@ def _print_table(lexicon: Lexicon, table: pl.DataFrame, hidden: int) -> None:
 
 
 def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
-    from semascope.cli.tables import histogram_lines, trust_text, verdict_text
+    from semascope.cli.tables import brief, histogram_lines, trust_text, verdict_text
 
     console = Console()
-    console.print(Text(f"{d['id']}  {d['label']}", style="bold"))
+    console.print(Text(f"{d['id']}  {brief(d['label'])}", style="bold"))
     if d["alternatives"]:
-        console.print(Text("also      " + " · ".join(d["alternatives"])))
+        console.print(Text("also      " + " · ".join(map(brief, d["alternatives"]))))
     for said in _edited(d):
         console.print(Text(said))
     row = lexicon.concepts.row(lexicon.row_of(d["id"]), named=True)
@@ -306,13 +306,13 @@ def _print_concept(lexicon: Lexicon, d: dict[str, Any]) -> None:
         Text("activity  ").append_text(histogram_lines(d["histogram"], d["max_activation"]))
     )
     for text in d["evidence"]:
-        console.print(Text(f"goes with {text}"))
+        console.print(Text(f"goes with {brief(text)}"))
     _section(console, "strongest", d["top"][:5])
     for number, band in enumerate(d["bands"][1:], 2):
         _section(console, f"band {number} of {len(d['bands'])}", band)
     _section(console, "near misses (not active)", d["near_misses"])
-    _section(console, "most similar", [f"{s['id']}  {s['name']}" for s in d["similar"]])
-    _section(console, "most often together", [f"{s['id']}  {s['name']}" for s in d["coactive"]])
+    for title, key in (("most similar", "similar"), ("most often together", "coactive")):
+        _section(console, title, [f"{s['id']}  {brief(s['name'])}" for s in d[key]])
 
 
 def _edited(d: dict[str, Any]) -> list[str]:

@@ -119,6 +119,18 @@ def texts_of(lexicon: Lexicon, rows: list[int], width: int) -> list[str]:
     return out
 
 
+def brief(text: str, most: int = 160) -> str:
+    """Return a text with its middle left out if it is long: what counts may stand at its end.
+
+    Examples
+    --------
+    >>> from semascope.cli.tables import brief
+    >>> brief("review = " + "w" * 3000 + " (odds ratio 3)", 30)
+    'review = wwwww…(odds ratio 3)'
+    """
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most // 2) + 1 :]}"
+
+
 def histogram_lines(counts: list[int], largest: float | None) -> Text:
     """Draw a histogram of activations on one line.
 
@@ -211,7 +223,9 @@ def summary(lexicon: Lexicon) -> list[str]:
         lines.append(f"names: {counted}" + (f"; trusted {beside}" if beside else ""))
     edits = standing(lexicon.edits)
     if edits:
-        lines.append(f"{len(edits)} edits since then change concepts, not these measures")
+        one = len(edits) == 1
+        said = "1 edit since then changes" if one else f"{len(edits)} edits since then change"
+        lines.append(f"{said} concepts, not these measures")
     if lexicon.info["skipped"]:
         left = ", ".join(f"{count} {reason}" for reason, count in lexicon.info["skipped"].items())
         lines.append(f"left out: {left}")

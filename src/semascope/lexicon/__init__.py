@@ -8,12 +8,13 @@ from semascope.lexicon.concepts import EDITED, MEASURED, SCHEMA, describe_latent
 from semascope.lexicon.conditions import Conditions, conditions
 from semascope.lexicon.cuts import date_cuts, number_cuts
 from semascope.lexicon.edited import replay
-from semascope.lexicon.editing import merge, record
+from semascope.lexicon.editing import record
 from semascope.lexicon.families import FAMILIES, FAMILY_SCORES, edited_families, family_tree
 from semascope.lexicon.folder import load, write_lexicon
 from semascope.lexicon.ledger import ACTIONS, Edit, check_edit, standing
 from semascope.lexicon.lexicon import SCHEMA_VERSION, Lexicon
 from semascope.lexicon.match import Matching, match_concepts
+from semascope.lexicon.merging import merge
 from semascope.lexicon.patch import Patched, apply_patch, export_edits, fingerprint
 from semascope.lexicon.patterns import (
     ByPattern,

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import Codes, CodeStore, InputError, did_you_mean, listed
+from semascope.core import Codes, CodeStore, InputError
 from semascope.discover import Dictionary, RowsToEncode, VectorRows, encode_rows
 from semascope.discover.dictionary import SHARD_ROWS
 from semascope.lexicon import editing
+from semascope.lexicon.called import latent_of
 from semascope.lexicon.families import FAMILIES, edited_families
 from semascope.lexicon.items import shares_of_item
 from semascope.lexicon.ledger import Edit
@@ -281,22 +282,7 @@ class Lexicon:
 
     def row_of(self, concept: str) -> int:
         """Return the latent of a concept id, or of its exact name."""
-        table = self.concepts
-        if not isinstance(concept, str):
-            raise InputError(f"a concept is given by its id or name, got {concept!r}")
-        for column in ("id", "name"):
-            hits = (table[column] == concept).arg_true().to_list()
-            # Of one name, what became another concept comes last.
-            alive = [j for j in hits if not len(table["became"][j])]
-            if len(alive) > 1:
-                ids = listed(table["id"][j] for j in alive)
-                raise InputError(f"{len(alive)} concepts are called '{concept}': {ids}; use an id")
-            if hits:
-                return int((alive or hits)[0])
-        known = [*table["id"], *(n for n in table["name"] if n is not None)]
-        if concept in self.families["id"]:
-            raise InputError(f"{concept} is a family; of families only the name can be edited")
-        raise InputError(f"no concept '{concept}' in this lexicon{did_you_mean(concept, known)}")
+        return latent_of(self, concept)
 
     def explain_item(self, i: int | str) -> pl.DataFrame:
         """Return which concepts make up a row, as shares of its reconstruction.
@@ -337,7 +323,9 @@ class Lexicon:
         author: str | None = None,
     ) -> str:
         """Make one concept of several; see `semascope.lexicon.merge`."""
-        return editing.merge(self, concepts, name=name, how=how, author=author)
+        from semascope.lexicon.merging import merge
+
+        return merge(self, concepts, name=name, how=how, author=author)
 
     def split(self, concept: str, into: int | None = None, **options: Any) -> list[str]:
         """Make several concepts of one; see `semascope.lexicon.split`."""
