@@ -14,7 +14,7 @@ import pytest
 import semascope as sc
 from semascope.cli import main
 from semascope.core import InputError, split_of
-from semascope.explain import Findings, compare, outcome
+from semascope.explain import Findings, compare, duplicates, outcome
 from semascope.lexicon import AnyName
 from semascope.pipeline import BASELINES, baseline_lexicon
 
@@ -514,6 +514,21 @@ def test_rows_of_a_lexicon_are_compared_where_nothing_was_fitted(learned: Path) 
         compare(lex, lex)
     with pytest.raises(InputError, match="mask of tea has 3 values"):
         compare(tea[:3], ~tea, lexicon=lex, called=("tea", "the rest"))
+
+
+def test_near_duplicates_between_the_splits_of_a_lexicon(learned: Path) -> None:
+    lex = sc.load(learned)
+    x = np.random.default_rng(2).standard_normal((len(lex.items), 6))
+    first, last = np.flatnonzero(lex.splits == 0)[0], np.flatnonzero(lex.splits == 2)[0]
+    options = {"vectors": x, "sets": "split", "similarity": 0.9999999}
+    apart = duplicates(lex, **options)
+    assert apart.sentences == [f"none of {len(x):,} items has a near-duplicate"]
+    x[last] = x[first]
+    assert "1 of" in duplicates(lex, **options).sentences[-1]
+    x[last] = 1
+    x[np.flatnonzero(lex.splits == 0)[1]] = x[first]
+    within = duplicates(lex, **options)
+    assert within.sentences[-1] == "no near-duplicates lie in two sets"
 
 
 def test_sets_that_do_not_fit_are_refused() -> None:

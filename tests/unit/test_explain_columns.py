@@ -113,7 +113,7 @@ def test_an_order_makes_words_ordinal_and_says_which_of_two_counts(
         read_outcome(grade, order=["low", "mid"])
     with pytest.raises(InputError, match="holds Float64, whose order is known"):
         read_outcome(rating, order=["1", "2"])
-    with pytest.raises(InputError, match="tell it with order="):
+    with pytest.raises(InputError, match=r"tell it with order= \(--order\)"):
         read_outcome(grade, "ordinal")
 
 
@@ -266,3 +266,20 @@ def test_a_model_that_works_in_place_changes_nothing(dictionary: Any) -> None:
     assert first.table.equals(second.table)
     with pytest.raises(InputError, match="target is the number of a column, got 'yes'"):
         used(dictionary, lambda v: v, target="yes")
+
+
+def test_rows_that_are_asked_for_are_explained(dictionary: Any) -> None:
+    x = np.random.default_rng(1).random((500, 5))
+    x[7] = 0
+    found = prediction(dictionary, lambda v: v[:, 0] + 1, x, most_items=3, most_rows=20, tests=(),
+                       rows=[499, 7])  # fmt: skip
+    assert {7, 499} < set(found.split["item"])
+    assert len(found.split) == 3
+    assert found.item_sentences(499)[0].startswith("the prediction is ")
+    # It shows no concept: all that it has is the base.
+    assert found.item_sentences(7)[0].startswith("the prediction is 1.00 = 1.00 base")
+    assert "but for 2 asked for" in found.notes[0]
+    with pytest.raises(InputError, match=r"ask for it with rows=\[\d+\]"):
+        found.item_sentences(next(i for i in range(500) if i not in set(found.split["item"])))
+    with pytest.raises(InputError, match="there is no row 500; rows are 0 to 499"):
+        prediction(dictionary, lambda v: v[:, 0], x, rows=[500])

@@ -127,6 +127,8 @@ def _by_column(
         )
     column = items[by].cast(pl.String)
     values = column.drop_nulls().unique().sort().to_list()
+    if len(values) < 2:
+        raise InputError(f"column '{by}' has one value or none; there is nothing to compare")
     if a is None:
         if len(values) != 2 or b is not None:
             raise InputError(

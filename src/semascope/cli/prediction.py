@@ -85,6 +85,7 @@ def prediction(
         x,
         target=target,
         task=task,
+        rows=row or (),
         most_items=most_items,
         batch=batch,
         budget=budget,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,13 @@ class Decoded:
 
 
 def decode(
-    lex: Any, x: Any = None, names: Any = None, *, most_rows: int = 2000, seed: int = 0
+    lex: Any,
+    x: Any = None,
+    names: Any = None,
+    *,
+    most_rows: int = 2000,
+    include: Sequence[int] = (),
+    seed: int = 0,
 ) -> Decoded:
     """Read vectors, choose rows at random if there are more than `most_rows`, and encode these.
 
@@ -98,6 +105,8 @@ def decode(
         As in `explain.prediction`.
     most_rows, seed : int
         How many rows, and which.
+    include : sequence of int
+        Rows that are among them in any case.
 
     Raises
     ------
@@ -117,7 +126,13 @@ def decode(
     decoder, concepts, told = _decoder(lex, names)
     vectors = _vectors(lex, decoder, x)
     n = len(vectors)
-    rows = np.sort(generator(seed, "items").permutation(n)[:most_rows])
+    asked = np.unique(np.asarray(include, dtype=np.int64))
+    if len(asked) and not 0 <= asked[0] <= asked[-1] < n:
+        bad = asked[0] if asked[0] < 0 else asked[-1]
+        raise InputError(f"there is no row {bad}; rows are 0 to {n - 1}")
+    order = generator(seed, "items").permutation(n)
+    order = np.concatenate([asked, order[~np.isin(order, asked)]])
+    rows = np.sort(order[: max(most_rows, len(asked))])
     some = np.asarray(vectors[rows])
     # A lexicon's own codes fit its reconstructions; coding these again may choose other concepts.
     if x is None:

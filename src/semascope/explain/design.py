@@ -41,7 +41,7 @@ def read_columns(given: Any, items: pl.DataFrame | None, n: int, what: str) -> p
     if isinstance(given, str):
         given = [given]
     named = isinstance(given, Sequence) and len(given) and all(isinstance(g, str) for g in given)
-    if named and items is None and len(given) != n:
+    if named and items is None and len(given) == 1 != n:
         raise InputError(
             f"{what}: '{given[0]}' is a name; pass values, since there is no table of items"
         )

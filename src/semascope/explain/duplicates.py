@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from semascope.core import InputError
+from semascope.core import SPLITS, InputError
 from semascope.explain.findings import save_result
 from semascope.explain.given import read_keys
 from semascope.explain.near import near_groups
@@ -58,13 +58,15 @@ class Duplicates:
 
     @property
     def sentences(self) -> list[str]:
-        """What was found: groups, then what leaks from set to set."""
+        """What was found: groups, then what leaks from set to set, also if that is nothing."""
         if not len(self.table):
-            return []
+            return [f"none of {self.how['rows']:,} {self.items} has a near-duplicate"]
         size, exact = int(self.table["n"].sum()), int(self.table["exact"].sum())
         total, groups = self.how["rows"], len(self.table)
         said = f"{size:,} of {total:,} {self.items} have a near-duplicate"
         out = [f"{said}; groups: {groups:,}, of which of identical vectors: {exact:,}"]
+        if len(self.between) and not self.between["groups"].sum():
+            out.append("no near-duplicates lie in two sets")
         for row in self.between.filter(pl.col("groups") > 0).iter_rows(named=True):
             for one, other in (("a", "b"), ("b", "a")):
                 count, of = row[f"n_{one}"], row[f"of_{one}"]
@@ -109,7 +111,8 @@ def duplicates(
     x : Lexicon, or array or vector source of shape (n, d)
         The items. Of a lexicon those that it was learned from.
     sets : name of a column of a lexicon's items, or array-like of shape (n,), optional
-        What each item belongs to: train or test.
+        What each item belongs to: train or test. Of a lexicon ``"split"`` is its own division into
+        *discover*, *name* and *verify* rows.
     similarity : float, default 0.98
         Least cosine of near-duplicates, above 0 and up to 1.
     vectors : array or path, optional
@@ -163,6 +166,9 @@ def duplicates(
     else:
         source = as_source(x)
     n = source.shape[0]
+    if isinstance(x, Lexicon) and isinstance(sets, str) and sets == "split":
+        # The lexicon's own, unless its items have a column of that name.
+        sets = sets if sets in x.items.columns else np.array(SPLITS)[x.splits]
     keys = read_keys(sets, table, n, "sets")
     if keys is not None and len(np.unique(keys)) == n > 2:
         raise InputError(f"each of the {n} rows is a set by itself; leave sets out")

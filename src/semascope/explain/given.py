@@ -265,7 +265,7 @@ def _missing(found: Outcome, missing: str) -> dict[str, int]:
     if len(gaps) and missing == "error":
         raise InputError(
             f"outcome '{found.name}' is missing in {len(gaps)} of {len(found)} rows, first at row "
-            f"{gaps[0]}; leave them out with missing='drop'"
+            f"{gaps[0]}; leave them out with missing='drop' (--drop-missing)"
         )
     return {"rows without an outcome": len(gaps)} if len(gaps) else {}
 

@@ -212,7 +212,7 @@ def _levels(series: pl.Series, there: pl.Series, kind: str) -> tuple[tuple[str, 
         if kind == "ordinal":
             raise InputError(
                 f"outcome '{series.name}' holds words, whose order is not known; tell it with "
-                f"order=, such as {list(there.unique().sort()[:3])}, from low to high"
+                f"order= (--order), such as {list(there.unique().sort()[:3])}, from low to high"
             )
         series = series.cast(pl.String)
         order = sorted(there.cast(pl.String).unique().to_list())

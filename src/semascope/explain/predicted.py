@@ -131,11 +131,14 @@ class Prediction:
         Raises
         ------
         InputError
-            If it was not explained, or shows no concept.
+            If it was not explained.
         """
         own = self.attributions.filter(pl.col("item") == row)
-        if not len(own):
-            raise InputError(f"row {row} was not explained, or shows no concept")
+        if row not in self.split["item"]:
+            raise InputError(
+                f"row {row} is not among the {len(self.split)} that were explained; ask for it "
+                f"with rows=[{row}]"
+            )
         top = self.table.head(TOP).join(own, on="concept", how="anti").select("concept", "name")
         return pl.concat(
             [

@@ -43,6 +43,7 @@ def prediction(
     methods: str | Sequence[str] = METHODS,
     tests: str | Sequence[str] = TESTS,
     task: str = "order",
+    rows: Sequence[int] = (),
     most_items: int = 100,
     most_rows: int = 2000,
     permutations: int = 32,
@@ -82,6 +83,8 @@ def prediction(
         What the attributions are for: ``checks`` compare methods by how well they put concepts in
         order (areas under insertion and deletion curves), choose what to keep (insertion) or to
         take away (deletion), or foretell what taking away costs (mu-fidelity).
+    rows : sequence of int
+        Items that are explained in any case, by their rows; they are part of all means.
     most_items : int, default 100
         Items that methods are run on: chosen at random if there are more.
     most_rows : int, default 2000
@@ -161,13 +164,15 @@ def prediction(
     tests = (tests,) if isinstance(tests, str) else tests
     _check(methods, tests, task, most_items, most_rows, level)
     model = Predictor(predict, target, batch, budget)
-    some = decode(lex, x, names, most_rows=most_rows, seed=seed)
+    some = decode(lex, x, names, most_rows=most_rows, include=rows, seed=seed)
     how = How(tuple(dict.fromkeys(methods)), permutations, points, seed)
-    chosen = _chosen(some, model, how, tests, most_items, seed)
+    sure = np.searchsorted(some.rows, np.unique(np.asarray(rows, dtype=np.int64)))
+    chosen = _chosen(some, model, how, tests, max(most_items, len(sure)), sure, seed)
     notes = []
     if len(chosen) < some.n:
         full = budget is None or len(chosen) == min(most_items, len(some.rows))
-        why = "chosen at random" if full else f"a budget of {budget:,} vectors"
+        why = "chosen at random" + (f", but for {len(sure)} asked for" if len(sure) else "")
+        why = why if full else f"a budget of {budget:,} vectors"
         notes.append(f"{len(chosen):,} of {some.n:,} {items} were explained: {why}")
     with shown_progress("predict", len(chosen), items, progress) as bar:
         scored, splits = _asked(some, model, how, chosen, bar.advance)
@@ -242,11 +247,18 @@ def _check(
 
 
 def _chosen(
-    some: Decoded, model: Predictor, how: How, tests: Sequence[str], most_items: int, seed: int
+    some: Decoded,
+    model: Predictor,
+    how: How,
+    tests: Sequence[str],
+    most_items: int,
+    sure: Rows,
+    seed: int,
 ) -> Rows:
     """Choose items to explain at random, as many as there may be and the budget allows."""
     n, d = some.vectors.shape
-    order = generator(seed, "chosen items").permutation(n)[:most_items]
+    order = generator(seed, "chosen items").permutation(n)
+    order = np.concatenate([sure, order[~np.isin(order, sure)]])[:most_items]
     if model.most is None:
         return np.sort(order)
     slopes = (1 if model.differentiable else 2 * d) if "tcav" in tests else 0
@@ -255,12 +267,14 @@ def _chosen(
     ])  # fmt: skip
     fixed = n if "betting" in tests else 0
     fits = int((fixed + costs.cumsum() <= model.most).sum())
-    if fits < min(2, n):
+    if fits < max(min(2, n), len(sure)):
+        few = max(2, len(sure))
+        bets = f" and bets {fixed:,}" if fixed else ""
         raise InputError(
-            f"a budget of {model.most:,} vectors is too small: two items take "
-            f"{costs[:2].sum():,}" + (f" and bets {fixed:,}" if fixed else "")
-            + "; allow more, or ask for fewer methods and tests, or smaller most_rows"
-        )  # fmt: skip
+            f"a budget of {model.most:,} vectors is too small: {'two' if few == 2 else f'{few:,}'} "
+            f"items take {costs[:few].sum():,}{bets}; allow more, or ask for fewer methods and "
+            "tests, or smaller most_rows"
+        )
     return np.sort(order[:fits])
 
 

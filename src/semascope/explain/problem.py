@@ -276,7 +276,7 @@ def pair_up(pairs: npt.NDArray[Any]) -> tuple[Rows, Rows]:
     names, place, counts = np.unique(pairs, return_inverse=True, return_counts=True)
     if (counts > 2).any():
         worst = int(np.argmax(counts))
-        raise InputError(f"a pair has two rows; pair {names[worst]!r} has {counts[worst]}")
+        raise InputError(f"a pair has two rows; pair '{names[worst]}' has {counts[worst]}")
     order = np.argsort(place, kind="stable")
     whole = np.flatnonzero(counts == 2)
     starts = (np.cumsum(counts) - counts)[whole]

@@ -144,7 +144,7 @@ def slices(
     if not known.all() and missing == "error":
         raise InputError(
             f"truth or prediction is missing in {int((~known).sum())} of {n} rows, first at row "
-            f"{int(np.argmin(known))}; leave them out with missing='drop'"
+            f"{int(np.argmin(known))}; leave them out with missing='drop' (--drop-missing)"
         )
     columns = _columns(lex, columns, table_of_items, n, [y_true, y_pred])
     group = read_keys(groups, table_of_items, n, "groups")

@@ -115,7 +115,7 @@ def test_losses_are_what_they_are_called() -> None:
         ({"y_pred": "same"}, "is 0 in all 3000 rows"),
         ({"y_pred": np.zeros(5)}, "y_pred has 5 rows, y_true 3000"),
         ({"y_true": np.zeros(5)}, "y_true has 5 rows, the codes 3000"),
-        ({"columns": ["kinds"]}, "columns have 1 rows"),
+        ({"columns": ["kinds"]}, "columns: .kinds. is a name; pass values"),
         ({"loss": "hinge"}, "loss must be auto"),
         ({"loss": "log"}, "one probability a row is for two classes"),
         ({"fewest": 400}, "pass more rows, or a smaller fewest="),
@@ -167,7 +167,7 @@ def test_duplicates_and_what_leaks() -> None:
     cosine = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)).astype(np.float64)
     joined = np.triu(cosine @ cosine.T > 0.98, 1)
     assert {tuple(map(int, one)) for one in np.argwhere(joined)} == pairs
-    with pytest.raises(InputError, match="sets have 2 rows"):
+    with pytest.raises(InputError, match="sets have 2 values"):
         sc.explain.duplicates(x, sets=["a", "b"])
     with pytest.raises(InputError, match="similarity is a cosine"):
         sc.explain.duplicates(x, similarity=1.5)

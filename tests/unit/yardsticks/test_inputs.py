@@ -91,3 +91,11 @@ def test_rows_may_be_a_mask_and_one_side_leaves_the_rest() -> None:
     assert found["n"].item() == 20
     for given in ({"choose": first}, {"test": ~first}, {"choose": first, "test": ~first}):
         assert evaluate(CODES, **given, **options).equals(found)
+
+
+def test_a_silent_row_shows_no_concepts() -> None:
+    codes = np.zeros((40, 4))
+    codes[::2, :2] = 1.0
+    table = evaluate(codes, metrics=["row concepts", "l0"])
+    values = dict(zip(table["metric"], table["value"], strict=True))
+    assert values["row concepts"] == pytest.approx(values["l0"])

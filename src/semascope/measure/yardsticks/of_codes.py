@@ -110,10 +110,11 @@ METRICS = (
         _active(lambda f, p, m: float(f.active[p].mean() / m)),
     ),
     Metric(
-        "row concepts", "core", "mean of exp(entropy of a row's shares of activation)",
+        "row concepts", "core",
+        "mean of exp(entropy of a row's shares of activation), 0 for a silent row",
         "Hill 1973 (number of species of order 1)",
-        "neither", 1, _INF, "none", "signed codes: shares of absolute values", "cheap", (),
-        _active(lambda f, p, m: float(np.exp(f.spread[p]).mean())),
+        "neither", 0, _INF, "none", "signed codes: shares of absolute values", "cheap", (),
+        _active(lambda f, p, m: float((np.exp(f.spread[p]) * (f.active[p] > 0)).mean())),
     ),
     Metric(
         "dead share", "core", "share of codes that are active on none of the rows", "common",
@@ -122,7 +123,8 @@ METRICS = (
         "cheap", (), _of_rows(lambda f: f.dead_share()), ("random atoms",),
     ),
     Metric(
-        "use entropy", "core", "H(share of activations by latent) / ln m", "Shannon 1948",
+        "use entropy", "core", "H(how often each latent is active, as shares) / ln m",
+        "Shannon 1948",
         "neither", 0, 1, "none", "one code", "cheap", (),
         _of_rows(lambda f: f.use_entropy()), ("random atoms",),
     ),
