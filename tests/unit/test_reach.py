@@ -121,7 +121,7 @@ def test_sheets_show_the_images_of_a_concept(made, command, tmp_path):
     # Three bands of ten are red, near-misses and random ones are not.
     assert shares["red"] > 2 * (shares["green"] + shares["blue"]) / 2 > 0
     printed = command("show", made / "a.lexicon", "--sheets", tmp_path / "one", "--concept", id)
-    assert "1 sheets" in printed
+    assert "1 sheet in" in printed
     assert [path.name for path in (tmp_path / "one").iterdir()] == [f"{id}.png"]
     assert (tmp_path / "one" / f"{id}.png").read_bytes() == written[id].read_bytes()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from semascope.measure.yardsticks import (
     Shared,
@@ -225,6 +226,22 @@ def test_completeness_of_nothing_is_nothing() -> None:
         for _ in range(20)
     ]
     assert np.mean(noise) == pytest.approx(0, abs=0.02)
+
+
+def test_completeness_is_of_linear_discriminants() -> None:
+    random = np.random.default_rng(5)
+    y = random.choice(4, 3000, p=[0.6, 0.2, 0.15, 0.05])
+    x = random.standard_normal((4, 12))[y] + random.standard_normal((3000, 12)) @ (
+        random.standard_normal((12, 12)) / 3
+    )
+    train, test = np.arange(1500), np.arange(1500, 3000)
+    found = completeness(x[:, :5], y, x, train=train, test=test)
+    for columns, right in ((5, found.by_concepts), (12, found.by_vectors)):
+        reference = LinearDiscriminantAnalysis(priors=[0.25] * 4)
+        said = reference.fit(x[train, :columns], y[train]).predict(x[test, :columns])
+        # It also weights the covariances of classes alike; what is left is rows at the borders.
+        assert np.mean((said == y[test]) == right) > 0.99
+    assert 0.5 < found.score() < 0.95
 
 
 def test_shares_of_completeness() -> None:
