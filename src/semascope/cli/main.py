@@ -6,7 +6,8 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +68,10 @@ def main() -> None:
         sys.argv = [sys.argv[0], "--help"]
     _register(sys.argv[1:])
     try:
-        sys.exit(app(standalone_mode=False))
+        with warnings.catch_warnings():
+            if not os.environ.get("SEMASCOPE_DEBUG"):
+                warnings.showwarning = _warn
+            sys.exit(app(standalone_mode=False))
     except SemascopeError as err:
         _fail(str(err), err.exit_code)
     except BrokenPipeError:
@@ -90,6 +94,10 @@ def _register(arguments: list[str]) -> None:
     module = _ELSEWHERE.get(asked, asked)
     for name in (module,) if module in (*_MODULES, "main") else _MODULES:
         importlib.import_module(f"semascope.cli.{name}")
+
+
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> None:
