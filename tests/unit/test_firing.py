@@ -114,7 +114,7 @@ def test_on_the_command_line(pictures, cli) -> None:
     printed = cli("show", lexicon, "--parts", "--concept", one, *encoder)
     assert "lost without it" in printed
     assert len(printed.splitlines()) == 1 + sum(row["concept"] == one for row in found)
-    assert "1 sheets" in cli("show", lexicon, "--sheets", "out", "--concept", one, *encoder)
+    assert "1 sheet in" in cli("show", lexicon, "--sheets", "out", "--concept", one, *encoder)
 
 
 def test_columns_that_fire() -> None:
