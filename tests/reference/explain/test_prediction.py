@@ -279,7 +279,7 @@ def test_an_item_lists_important_concepts_that_it_lacks(planted) -> None:
     item = found.item(row)
     assert item.filter("present").height == 4
     assert set(item.filter(~pl.col("present"))["concept"]) <= set(found.table["concept"][:10])
-    with pytest.raises(InputError, match="was not explained"):
+    with pytest.raises(InputError, match="not among the 100 that were explained"):
         found.item(10_000)
 
 
